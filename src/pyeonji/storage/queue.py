@@ -1,0 +1,203 @@
+"""Letters on their way: accepted, not yet delivered, relayed or given up.
+
+Each worker process owns one queue and accepts only into it; letters that
+arrive while one commit is being synced share the next one. A letter goes from
+the queue when each of its recipients has reached an end; what happened to it
+stays as its journey, for `pyeonji trace`.
+
+Recipients here are final ones: aliases were expanded before. `original` keeps
+what the sender wrote, for reports (RFC 3461 §4.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pyeonji.base.events import LetterEvent
+    from pyeonji.base.ids import LetterId
+    from pyeonji.message.prepare import Prepared
+    from pyeonji.storage.content import Content, Spool, StoredOctets
+
+
+class BodyType(StrEnum):
+    """What BODY= said of the octets (RFC 6152, RFC 3030)."""
+
+    SEVEN_BIT = "7BIT"
+    EIGHT_BIT = "8BITMIME"
+    BINARY = "BINARYMIME"
+
+
+class RecipientState(StrEnum):
+    """How far a letter has come for one recipient; each move is one commit."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"  # in a mailbox here
+    RELAYED = "relayed"  # the next hop has it
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """One recipient of a letter, with what the sender asked for him."""
+
+    address: str
+    original: str = ""  # ORCPT "type;address", or what RCPT said before aliases
+    notify: str = ""  # NOTIFY: "", "NEVER" or e.g. "SUCCESS,DELAY"
+    state: RecipientState = RecipientState.WAITING
+    attempts: int = 0
+    next_attempt: float = 0.0  # Unix seconds
+    last_reply: str = ""  # what the next hop or we said last
+    delay_told: bool = False  # a delay DSN was sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLetter:
+    """What is to be accepted.
+
+    `prefix` holds the header fields that we add on top (Received …); `content`
+    is what came in, never rewritten.
+    """
+
+    reverse_path: str  # "" is the null reverse path
+    recipients: tuple[Recipient, ...]
+    content: Content
+    prefix: bytes
+    body_type: BodyType = BodyType.SEVEN_BIT
+    smtputf8: bool = False
+    ret: str = ""  # RET: "", "FULL" or "HDRS"
+    envid: str = ""  # ENVID as decoded
+    accepted_at: float
+    message_id: str = ""  # of the header, for trace
+    facts: dict[str, str] = field(default_factory=dict)  # client, helo, tls, user …
+    held: bool = False
+    prepared: Prepared | None = None  # not kept: saves the runner a second parse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedLetter:
+    """A letter in the queue, as of now."""
+
+    id: LetterId
+    letter: NewLetter  # content is there only right after `accept`
+    recipients: tuple[Recipient, ...]
+    size_octets: int
+    held: bool = False
+
+    @property
+    def next_attempt(self) -> float:
+        """When the first waiting recipient is due, Unix seconds."""
+        return min(
+            (
+                r.next_attempt
+                for r in self.recipients
+                if r.state is RecipientState.WAITING
+            ),
+            default=0.0,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A line of `pyeonji queue list`."""
+
+    id: LetterId
+    worker: int
+    reverse_path: str
+    recipients: tuple[Recipient, ...]
+    size_octets: int
+    accepted_at: float
+    held: bool
+
+
+class Queue(Protocol):
+    """One worker's letters."""
+
+    def spool(self) -> Spool:
+        """A place for a letter that streams in; `finish` gives its content."""
+
+    async def accept(self, letter: NewLetter) -> QueuedLetter:
+        """Take responsibility for a letter: stable when this returns.
+
+        Raises:
+            StorageUnavailable: nothing was kept; the sender must be told 4xx.
+        """
+
+    async def load(self, *, due_before: float, limit: int) -> list[QueuedLetter]:
+        """Letters not held with a recipient due before then, earliest first.
+
+        Content is left out: `octets` reads it. Letters that the caller has
+        claimed (accepted or loaded, and not released by `settle`) are not
+        given again.
+        """
+
+    async def next_due(self) -> float | None:
+        """When the earliest unclaimed letter is due, Unix seconds."""
+
+    async def octets(self, letter_id: LetterId) -> StoredOctets:
+        """Prefix and content. Raises NoSuchLetter."""
+
+    async def content(self, letter_id: LetterId) -> Content:
+        """The content alone, as `NewMessage` takes it. Raises NoSuchLetter."""
+
+    async def begin_attempt(
+        self, letter_id: LetterId, indexes: Sequence[int], next_attempt: float
+    ) -> None:
+        """Count an attempt of these recipients before it is made; stable.
+
+        A crash during the attempt then cannot make us hammer the next hop.
+        """
+
+    async def settle(
+        self,
+        letter: QueuedLetter,
+        recipients: Sequence[Recipient],
+        events: Sequence[LetterEvent],
+    ) -> None:
+        """Keep what an attempt came to; gives up the claim; stable on return.
+
+        When no recipient is WAITING any more the letter goes and its journey
+        stays. Called for letters that another process removed, it does nothing.
+        """
+
+    def on_change(self, told: Callable[[], None]) -> None:
+        """Be told when another process (the command line) changed the queue."""
+
+
+class QueueOffice(Protocol):
+    """All workers' queues, as the command line sees them, server up or down."""
+
+    async def summaries(self) -> list[Summary]:
+        """All letters, oldest first."""
+
+    async def show(self, letter_id: LetterId) -> Summary:
+        """One letter. Raises NoSuchLetter."""
+
+    async def octets(self, letter_id: LetterId) -> StoredOctets:
+        """A letter as it stands in the queue. Raises NoSuchLetter."""
+
+    async def retry(self, letter_ids: Sequence[LetterId]) -> int:
+        """Make waiting recipients due now; returns how many letters."""
+
+    async def retry_domain(self, domain: str) -> int:
+        """The same for all letters to a domain (ETRN, TURN)."""
+
+    async def hold(self, letter_ids: Sequence[LetterId]) -> int:
+        """Don't attempt them until released."""
+
+    async def release(self, letter_ids: Sequence[LetterId]) -> int:
+        """End the hold; due now."""
+
+    async def remove(self, letter_ids: Sequence[LetterId]) -> int:
+        """Drop letters without telling anyone; their journey says so."""
+
+    async def trace(self, what: str) -> list[LetterEvent]:
+        """Events of letters, oldest first.
+
+        `what` is a letter's id, its Message-ID, or an address among sender and
+        recipients (then of the latest hundred letters).
+        """
