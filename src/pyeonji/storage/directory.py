@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pyeonji.base.ids import AccountId
+    from pyeonji.protocol.sasl.steps import ScramKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +44,6 @@ class Alias:
 
     address: str
     targets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScramKeys:
-    """What a SCRAM server keeps instead of a password (RFC 5802 §3)."""
-
-    salt: bytes
-    iterations: int
-    stored_key: bytes
-    server_key: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
