@@ -63,6 +63,7 @@ class NewLetter:
     is what came in, never rewritten.
     """
 
+    id: LetterId | None = None  # chosen by a door that names it in Received
     reverse_path: str  # "" is the null reverse path
     recipients: tuple[Recipient, ...]
     content: Content
