@@ -1,0 +1,342 @@
+"""One accepted connection: a machine, the door that answers it, a transport.
+
+Octets that arrive go into the machine; each event that comes out is answered
+by the door; what the machine then has to say is sent in one write. Answers
+that don't wait run right here (`net.eager`), the others become a task, and the
+peer's further octets wait meanwhile (at most MAX_BACKLOG_OCTETS, then reading
+stops). Events are answered one at a time, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import structlog
+
+from pyeonji.net.eager import run_eagerly
+from pyeonji.net.errors import TlsFailed, Unreachable
+from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S, TlsFacts, facts_of
+from pyeonji.protocol.machine import CLOSED, NEED_DATA, PAUSED, Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_BACKLOG_OCTETS: Final = 256 * 1024
+"""Octets taken from a peer while an answer to it is being made."""
+
+MAX_UNSENT_OCTETS: Final = 256 * 1024
+"""Octets the transport may hold before `drain` waits for the peer."""
+
+CLOSING_GRACE_S: Final = 10.0
+"""Time that a peer has to take our last words."""
+
+log = structlog.get_logger("pyeonji.net")
+
+
+class Door(Protocol):
+    """What answers one connection; made anew for each."""
+
+    machine: Machine
+
+    async def answer(self, event: Any) -> None:
+        """Answer one event of the machine."""
+
+    def timed_out(self) -> None:
+        """Say goodbye to a peer that was silent too long; then it is closed."""
+
+    def failed(self) -> None:
+        """Say that something broke here; then it is closed."""
+
+    def shutting_down(self) -> None:
+        """Say goodbye because the server stops; then it is closed."""
+
+    def lost(self) -> None:
+        """The connection is gone: end watches, give up what was begun."""
+
+
+class Connection(asyncio.Protocol):
+    """The transport's side of a door."""
+
+    __slots__ = (
+        "_answering", "_backlog", "_closing", "_deadline", "_door", "_drained",
+        "_last_heard", "_loop", "_make_door", "_on_end", "_out", "_timeout_s",
+        "_timer", "_tls_context", "_transport", "_writable", "id", "local_port",
+        "peer_address", "peer_port", "tls",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        make_door: Callable[[Connection], Door],
+        *,
+        connection_id: str,
+        loop: asyncio.AbstractEventLoop,
+        tls_context: ssl.SSLContext | None = None,
+        on_end: Callable[[Connection], None] = lambda _: None,
+    ) -> None:
+        self.id = connection_id
+        self.peer_address = ""
+        self.peer_port = 0
+        self.local_port = 0
+        self.tls: TlsFacts | None = None
+        self._make_door = make_door
+        self._loop = loop
+        self._tls_context = tls_context
+        self._on_end = on_end
+        self._door: Door | None = None
+        self._transport: asyncio.Transport | None = None
+        self._out: list[bytes] = []
+        self._answering: asyncio.Task[None] | None = None
+        self._backlog = 0
+        self._writable = True
+        self._drained: asyncio.Future[None] | None = None
+        self._closing = False
+        self._timeout_s = 300.0
+        self._deadline: float | None = None
+        self._last_heard = loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    # -- what a door may do
+
+    def write(self, data: bytes) -> None:
+        """Queue octets after what the machine has to say so far."""
+        if self._door is not None and (said := self._door.machine.data_to_send()):
+            self._out.append(said)
+        self._out.append(data)
+
+    def flush(self) -> None:
+        """Send what is queued now (for output that nobody asked for)."""
+        if self._door is not None and (said := self._door.machine.data_to_send()):
+            self._out.append(said)
+        if self._out and self._transport is not None:
+            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+            self._out.clear()
+            self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Send what is queued; wait while the peer is slow to read.
+
+        Raises:
+            Unreachable: the connection is gone.
+        """
+        self.flush()
+        if self._transport is None:
+            raise Unreachable("connection lost")
+        if not self._writable:
+            self._drained = self._loop.create_future()
+            await self._drained
+
+    async def start_tls(self) -> None:
+        """Send what is queued, then become TLS (server side).
+
+        Raises:
+            TlsFailed: the connection is closed then.
+        """
+        self.flush()
+        if self._transport is None or self._tls_context is None:
+            raise TlsFailed("no TLS here")
+        try:
+            transport = await self._loop.start_tls(
+                self._transport,
+                self,
+                self._tls_context,
+                server_side=True,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+            )
+        except (OSError, ssl.SSLError, EOFError) as error:
+            raise TlsFailed(str(error)) from error
+        if transport is None:
+            raise TlsFailed("connection lost")
+        self._transport = transport
+        self.tls = facts_of(transport)
+
+    @property
+    def can_start_tls(self) -> bool:
+        """Whether there is a certificate and no TLS yet."""
+        return self._tls_context is not None and self.tls is None
+
+    def set_timeout(self, seconds: float) -> None:
+        """Close when the peer says nothing for that long, from now on."""
+        self._timeout_s = seconds
+        self._watch()
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """Close in that many seconds whatever the peer says; None ends that."""
+        self._deadline = None if seconds is None else self._loop.time() + seconds
+        self._watch()
+
+    def close(self) -> None:
+        """Send what is queued, then close."""
+        if self._closing:
+            return
+        self._closing = True
+        self.flush()
+        if self._transport is not None:
+            self._transport.close()
+            self._loop.call_later(CLOSING_GRACE_S, self.abort)
+
+    def abort(self) -> None:
+        """Close at once; what was not sent is lost."""
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def shut_down(self) -> None:
+        """The server stops: finish the answer under way, say goodbye, close."""
+        if self._answering is not None:
+            self._answering.add_done_callback(lambda _: self._say_goodbye())
+        else:
+            self._say_goodbye()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being made."""
+        return self._answering is not None
+
+    # -- what the transport says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: find out who it is, make the door, let the machine greet."""
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")  # noqa: S101 - uvloop's transports are not subclasses
+        self._transport = transport  # type: ignore[assignment]
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.peer_address, self.peer_port = str(peer[0]), peer[1]
+        local = transport.get_extra_info("sockname")
+        self.local_port = local[1] if isinstance(local, tuple) else 0
+        self._transport.set_write_buffer_limits(high=MAX_UNSENT_OCTETS)  # type: ignore[union-attr]
+        self.tls = facts_of(transport)
+        self._door = self._make_door(self)
+        self._watch()
+        self._pump()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the machine and answer what comes out."""
+        if self._closing or self._door is None:
+            return
+        self._last_heard = self._loop.time()
+        self._door.machine.receive_data(data)
+        if self._answering is None:
+            self._pump()
+            return
+        self._backlog += len(data)
+        if self._backlog > MAX_BACKLOG_OCTETS and self._transport is not None:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The peer has said all it will say; finish what is under way."""
+        if self._door is not None:
+            self._door.machine.receive_eof()
+            if self._answering is None:
+                self._pump()
+        # TLS can't stay half open; in clear the answer under way may still go
+        return self.tls is None and self._answering is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """It is over: wake who waits to write, tell the door."""
+        self._transport = None
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_exception(Unreachable("connection lost"))
+            self._drained.exception()  # whoever awaited it may be gone
+        door, self._door = self._door, None
+        if door is not None:
+            door.lost()
+        self._on_end(self)
+
+    def pause_writing(self) -> None:
+        """The peer is slow to read."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """The peer has read enough."""
+        self._writable = True
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # -- events and answers
+
+    def _pump(self) -> None:
+        """Answer events until one has to wait or the input is used up."""
+        door = self._door
+        while door is not None and not self._closing:
+            event = door.machine.next_event()
+            if event is NEED_DATA or event is PAUSED:
+                break
+            if event is CLOSED:
+                self.close()
+                return
+            try:
+                self._answering = run_eagerly(door.answer(event), self._answered)
+            except Exception as error:  # noqa: BLE001 - the top of a connection
+                self._broke(error)
+                return
+            if self._answering is not None:
+                break
+            door = self._door
+        self.flush()
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        """An answer that had to wait is made: go on with the next event."""
+        self._answering = None
+        if self._backlog:
+            if self._backlog > MAX_BACKLOG_OCTETS and self._transport is not None:
+                self._transport.resume_reading()
+            self._backlog = 0
+        if task.cancelled():
+            self.abort()
+        elif (error := task.exception()) is not None:
+            self._broke(error)
+        else:
+            self._last_heard = self._loop.time()
+            self._pump()
+
+    def _broke(self, error: BaseException) -> None:
+        """An answer ended with an error that no door expected."""
+        if isinstance(error, Unreachable | TlsFailed):
+            log.info("connection.broken", connection=self.id, reason=str(error))
+            self.abort()
+            return
+        log.error("connection.error", connection=self.id, exc_info=error)
+        if self._door is not None:
+            self._door.failed()
+        self.close()
+
+    def _say_goodbye(self) -> None:
+        if self._door is not None and not self._closing:
+            self._door.shutting_down()
+            self.close()
+
+    # -- time
+
+    def _watch(self) -> None:
+        """Wake up when the earlier of silence and deadline could be over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        at = self._last_heard + self._timeout_s
+        if self._deadline is not None:
+            at = min(at, self._deadline)
+        self._timer = self._loop.call_at(at, self._time_passed)
+
+    def _time_passed(self) -> None:
+        now = self._loop.time()
+        too_late = self._deadline is not None and now >= self._deadline
+        silent = now - self._last_heard >= self._timeout_s
+        stuck = not self._writable  # it asked for much and doesn't read it
+        if self._closing or not (too_late or silent):
+            if not self._closing:
+                self._watch()
+        elif self.busy and not (too_late or stuck):
+            self._last_heard = now  # it waits for us, not we for it
+            self._watch()
+        else:
+            log.info("connection.timeout", connection=self.id, peer=self.peer_address)
+            if self._door is not None:
+                self._door.timed_out()
+            if stuck:
+                self.abort()
+            else:
+                self.close()

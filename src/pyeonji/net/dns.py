@@ -1,0 +1,173 @@
+"""Asking DNS: answers as plain texts, kept for their time to live.
+
+The records come as texts in presentation form without the owner ("10 mx.a."
+for MX, the joined strings for TXT), so that what decides by them can be tested
+with a dict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+import dns.asyncresolver
+import dns.exception
+import dns.flags
+import dns.name
+import dns.nameserver
+import dns.rdatatype
+import dns.resolver
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyeonji.base.clock import Clock
+
+MAX_CACHED: Final = 10_000
+MAX_TTL_S: Final = 3600.0
+NEGATIVE_TTL_S: Final = 300.0
+FAILURE_TTL_S: Final = 10.0
+QUERY_TIMEOUT_S: Final = 15.0
+
+
+Question = tuple[str, str]
+"""A name in lower case without final dot, and a record type."""
+
+
+class DnsStatus(Enum):
+    """How a question was answered."""
+
+    FOUND = "found"
+    NO_DATA = "no data"  # the name exists, without such records
+    NO_NAME = "no such name"  # NXDOMAIN
+    FAILED = "failed"  # no answer, or a server failure: ask again later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsAnswer:
+    """An answer; `records` only when FOUND.
+
+    `authentic` is the AD bit, to be believed of a validating resolver that the
+    operator configured and of no other. `canonical_name` follows CNAMEs.
+    """
+
+    status: DnsStatus
+    records: tuple[str, ...] = ()
+    canonical_name: str = ""
+    authentic: bool = False
+
+
+class Resolver:
+    """Asks the system's resolver or given servers; remembers answers."""
+
+    def __init__(
+        self, servers: Sequence[str] = (), *, clock: Clock | None = None
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            servers: "ADDRESS" or "ADDRESS:PORT"; none: the system's.
+            clock: for tests; default the monotonic one.
+        """
+        self._servers = tuple(servers)
+        self._monotonic = clock.monotonic if clock is not None else time.monotonic
+        self._cache: OrderedDict[tuple[str, str], tuple[float, DnsAnswer]] = (
+            OrderedDict()
+        )
+        self._asking: dict[Question, asyncio.Future[DnsAnswer]] = {}
+        self._resolver: dns.asyncresolver.Resolver | None = None
+
+    async def ask(self, name: str, kind: str) -> DnsAnswer:
+        """Ask for records of a name; never raises.
+
+        Equal questions at the same time are asked once.
+
+        Args:
+            name: with or without final dot, U-labels allowed.
+            kind: "A", "AAAA", "MX", "TXT", "PTR", "TLSA", …
+        """
+        key = (name.rstrip(".").lower(), kind)
+        kept = self._cache.get(key)
+        if kept is not None and kept[0] > self._monotonic():
+            return kept[1]
+        if (under_way := self._asking.get(key)) is not None:
+            return await asyncio.shield(under_way)
+        future: asyncio.Future[DnsAnswer] = asyncio.get_running_loop().create_future()
+        self._asking[key] = future
+        answer = DnsAnswer(status=DnsStatus.FAILED)
+        try:
+            answer, ttl = await self._ask(*key)
+            self._remember(key, answer, ttl)
+        finally:
+            del self._asking[key]
+            future.set_result(answer)
+        return answer
+
+    def _remember(self, key: Question, answer: DnsAnswer, ttl: float) -> None:
+        self._cache[key] = (self._monotonic() + min(ttl, MAX_TTL_S), answer)
+        self._cache.move_to_end(key)
+        while len(self._cache) > MAX_CACHED:
+            self._cache.popitem(last=False)
+
+    async def _ask(self, name: str, kind: str) -> tuple[DnsAnswer, float]:
+        try:
+            question = dns.name.from_text(
+                name + ".",
+                idna_codec=dns.name.IDNA_2008_UTS_46 if not name.isascii() else None,
+            )
+            found = await self._backend().resolve(
+                question, kind, search=False, lifetime=QUERY_TIMEOUT_S
+            )
+        except dns.resolver.NXDOMAIN:
+            return DnsAnswer(status=DnsStatus.NO_NAME), NEGATIVE_TTL_S
+        except dns.resolver.NoAnswer:
+            return DnsAnswer(status=DnsStatus.NO_DATA), NEGATIVE_TTL_S
+        except (
+            dns.name.LabelTooLong,
+            dns.name.NameTooLong,
+            dns.name.EmptyLabel,
+            dns.name.IDNAException,
+        ):
+            return DnsAnswer(status=DnsStatus.NO_NAME), NEGATIVE_TTL_S
+        except (dns.exception.DNSException, OSError, EOFError, UnicodeError):
+            return DnsAnswer(status=DnsStatus.FAILED), FAILURE_TTL_S
+        records = tuple(
+            b"".join(r.strings).decode("utf-8", "replace")
+            if r.rdtype == dns.rdatatype.TXT
+            else r.to_text()
+            for r in found
+        )
+        answer = DnsAnswer(
+            status=DnsStatus.FOUND,
+            records=records,
+            canonical_name=found.canonical_name.to_text(omit_final_dot=True),
+            authentic=bool(found.response.flags & dns.flags.AD),
+        )
+        return answer, float(found.rrset.ttl if found.rrset is not None else 0)
+
+    def _backend(self) -> dns.asyncresolver.Resolver:
+        if self._resolver is None:
+            if self._servers:
+                resolver = dns.asyncresolver.Resolver(configure=False)
+                resolver.nameservers = [_nameserver(text) for text in self._servers]
+            else:
+                try:
+                    resolver = dns.asyncresolver.Resolver()
+                except dns.resolver.NoResolverConfiguration:
+                    resolver = dns.asyncresolver.Resolver(configure=False)
+                    resolver.nameservers = ["127.0.0.1"]
+            resolver.use_edns(0, dns.flags.DO, 1232)
+            resolver.flags = dns.flags.RD | dns.flags.AD
+            self._resolver = resolver
+        return self._resolver
+
+
+def _nameserver(text: str) -> dns.nameserver.Nameserver:
+    host, colon, port = text.rpartition(":")
+    if not colon or ("]" not in host and ":" in host):  # a bare IPv6 address
+        host, port = text, "53"
+    return dns.nameserver.Do53Nameserver(host.strip("[]"), int(port))

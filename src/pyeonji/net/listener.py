@@ -1,0 +1,218 @@
+"""Accepting connections: sockets, limits for each peer, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections import Counter
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from pyeonji.net.connection import Connection, Door
+from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S
+from pyeonji.protocol.machine import CLOSED, Machine
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+BACKLOG: Final = 1024
+"""Connections that the kernel keeps for us until we accept them."""
+
+log = structlog.get_logger("pyeonji.net")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many connections one listener of one process takes."""
+
+    connections: int = 10_000
+    per_network: int = 50  # an IPv4 address, an IPv6 /64; loopback is not counted
+
+
+def bind(host: str, port: int, *, copies: int) -> list[socket.socket]:
+    """Bind one address once for each worker process.
+
+    The kernel spreads new connections over the copies (SO_REUSEPORT). The
+    address is first bound without sharing, so that another server's port is an
+    error and not silently shared with it.
+
+    Raises:
+        OSError: taken, not ours, or not allowed.
+    """
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, kind, proto, _, address = infos[0]
+    with socket.socket(family, kind, proto) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+    bound: list[socket.socket] = []
+    try:
+        for _ in range(copies):
+            listening = socket.socket(family, kind, proto)
+            bound.append(listening)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listening.bind(bound[0].getsockname() if port == 0 else address)
+            listening.listen(BACKLOG)
+            listening.settimeout(0)
+    except OSError:
+        for listening in bound:
+            listening.close()
+        raise
+    return bound
+
+
+def network_of(address: str) -> str | None:
+    """What connections are counted by; None for loopback."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address or None
+    if parsed.is_loopback:
+        return None
+    if parsed.version == 6:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address
+
+
+class Listener:
+    """One bound socket of this process, and the connections that came by it."""
+
+    def __init__(
+        self,
+        name: str,
+        bound: socket.socket,
+        make_door: Callable[[Connection], Door],
+        *,
+        tls_context: ssl.SSLContext | None,
+        implicit_tls: bool,
+        busy: bytes,
+        limits: Limits,
+        new_id: Callable[[], str],
+    ) -> None:
+        """Nothing is accepted before `start`.
+
+        Args:
+            name: for logs ("smtp 127.0.0.1:25").
+            bound: as `bind` gave it.
+            make_door: the protocol; may be exchanged while running.
+            tls_context: for STARTTLS, or for all when implicit_tls.
+            implicit_tls: TLS from the first octet on (RFC 8314 §3).
+            busy: what a peer over the limits hears before the connection ends.
+            limits: of connections.
+            new_id: makes connection ids.
+        """
+        self.name = name
+        self.make_door = make_door
+        self.connections: set[Connection] = set()
+        self._bound = bound
+        self._tls_context = tls_context
+        self._implicit_tls = implicit_tls
+        self._busy = busy
+        self._limits = limits
+        self._new_id = new_id
+        self._networks: Counter[str] = Counter()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Accept connections from now on."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            self._accept,
+            sock=self._bound,
+            backlog=BACKLOG,
+            ssl=self._tls_context if self._implicit_tls else None,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if self._implicit_tls else None,
+        )
+
+    def stop_accepting(self) -> None:
+        """Take no further connections; those that are go on."""
+        if self._server is not None:
+            self._server.close()
+
+    def _accept(self) -> Connection:
+        connection = Connection(
+            self._open,
+            connection_id=self._new_id(),
+            loop=asyncio.get_running_loop(),
+            tls_context=self._tls_context,
+            on_end=self._ended,
+        )
+        self.connections.add(connection)
+        return connection
+
+    def _open(self, connection: Connection) -> Door:
+        network = network_of(connection.peer_address)
+        if network is not None:
+            self._networks[network] += 1
+        if len(self.connections) > self._limits.connections or (
+            network is not None and self._networks[network] > self._limits.per_network
+        ):
+            log.warning(
+                "connection.refused", listener=self.name, peer=connection.peer_address
+            )
+            return Refusal(connection, self._busy)
+        log.debug(
+            "connection.open",
+            connection=connection.id,
+            listener=self.name,
+            peer=connection.peer_address,
+        )
+        return self.make_door(connection)
+
+    def _ended(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        network = network_of(connection.peer_address)
+        if network is not None:
+            self._networks[network] -= 1
+            if self._networks[network] <= 0:
+                del self._networks[network]
+
+
+class Refusal:
+    """The door that says one line and closes; its own machine."""
+
+    def __init__(self, connection: Connection, words: bytes) -> None:
+        self.machine: Machine = self
+        self._words = words
+        connection.set_timeout(10)
+
+    def receive_data(self, data: bytes) -> None:
+        """Nobody listens."""
+
+    def receive_eof(self) -> None:
+        """Nobody listens."""
+
+    def next_event(self) -> object:
+        """Always over."""
+        return CLOSED
+
+    def data_to_send(self) -> bytes:
+        """The line, once."""
+        words, self._words = self._words, b""
+        return words
+
+    async def answer(self, event: object) -> None:
+        """There are no events."""
+
+    def timed_out(self) -> None:
+        """Nothing more to say."""
+
+    def failed(self) -> None:
+        """Nothing more to say."""
+
+    def shutting_down(self) -> None:
+        """Nothing more to say."""
+
+    def lost(self) -> None:
+        """Nothing was begun."""
+
+
+def connection_ids(worker: int) -> Callable[[], str]:
+    """Short names for connections, unique within a run of the server."""
+    numbers = count(1)
+    return lambda: f"{worker}.{next(numbers)}"
