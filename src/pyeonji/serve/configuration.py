@@ -1,0 +1,323 @@
+"""The configuration file: TOML in, frozen values out, errors that point at a line.
+
+The shape is a contract (docs/architecture.md §5): tools outside the project
+write it. Every key that isn't known is an error, so that a slip of the pen is
+seen at once and not after the first lost letter.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pyeonji.base.errors import PermanentError
+from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
+from pyeonji.serve.toml_lines import line_of
+from pyeonji.serve.values import (
+    ValueRefused,
+    address,
+    boolean,
+    domain_name,
+    duration_s,
+    endpoint,
+    octets,
+    one_of,
+    path,
+    positive,
+    text,
+    texts,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Tls = Literal["none", "starttls", "implicit"]
+
+PROTOCOLS: Final = ("smtp", "submission", "lmtp", "imap", "pop3")
+NOT_YET: Final = ("managesieve", "http")
+"""Protocols of the plan that no listener can have in this version."""
+
+
+class ConfigurationError(PermanentError):
+    """The file can't be used; the message names file, line and key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerSettings:
+    """One address that speaks one protocol."""
+
+    protocol: str
+    host: str
+    port: int
+    tls: Tls = "none"
+    plaintext_auth: bool = False
+
+    @property
+    def name(self) -> str:
+        """For logs and errors."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.protocol} {host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSettings:
+    """Where mail for a domain goes, instead of its MX; "*" is every other one."""
+
+    domain: str
+    next_hops: tuple[tuple[str, int], ...]
+    tls: Literal["opportunistic", "required", "none"] = "opportunistic"
+    user: str = ""
+    password_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """Certificate files; without them a self-signed one is made."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """When deferred letters are tried again, and when no more. Seconds."""
+
+    retry_s: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0, 14400.0)
+    expire_s: float = 5 * 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """What one peer may ask of us."""
+
+    message_octets: int = MAX_MESSAGE_OCTETS
+    recipients: int = MAX_RECIPIENTS
+    connections: int = 10_000
+    connections_per_network: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """How much is logged (to standard error), and in which form."""
+
+    level: str = "info"
+    form: str = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The whole file."""
+
+    file: Path
+    hostname: str
+    data: Path
+    workers: int = 0  # 0: as many as were measured to be best
+    user: str = ""  # become this user after binding ports
+    recipient_delimiter: str = "+"
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    listeners: tuple[ListenerSettings, ...] = ()
+    routes: tuple[RouteSettings, ...] = ()
+    legacy_auth: bool = False
+    dns_servers: tuple[str, ...] = ()
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+def read(file: Path) -> Configuration:
+    """Read and check a configuration file.
+
+    Relative paths in it are taken from the folder it lies in.
+
+    Raises:
+        ConfigurationError: with "FILE:LINE: KEY: what is wrong".
+    """
+    try:
+        source = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: can't be read: {error}") from error
+    return parse(source, file)
+
+
+def parse(source: str, file: Path) -> Configuration:
+    """Check the text of a configuration file (see `read`)."""
+    try:
+        tree = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file}: not TOML: {error}") from error
+    try:
+        return _Reader(file).configuration(tree)
+    except ValueRefused as refused:
+        line = line_of(source, refused.where)
+        key = ".".join(str(step) for step in refused.where if isinstance(step, str))
+        raise ConfigurationError(f"{file}:{line}: {key}: {refused}") from None
+
+
+class _Reader:
+    """Walks the tree; every error carries the path to where it stands."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._folder = file.absolute().parent
+
+    def configuration(self, tree: dict[str, Any]) -> Configuration:
+        wanted = self._table(
+            tree,
+            (),
+            hostname=domain_name,
+            data=path(self._folder),
+            workers=positive,
+            user=text,
+            recipient_delimiter=text,
+            tls=dict,
+            listener=list,
+            route=list,
+            auth=dict,
+            dns=dict,
+            queue=dict,
+            limits=dict,
+            log=dict,
+        )
+        for key in ("hostname", "data"):
+            if key not in wanted:
+                raise ValueRefused("is missing", (key,))
+        tls = self._tls(wanted.pop("tls", {}))
+        auth = self._table(wanted.pop("auth", {}), ("auth",), legacy=boolean)
+        dns = self._table(wanted.pop("dns", {}), ("dns",), servers=texts)
+        queue = self._table(
+            wanted.pop("queue", {}), ("queue",), retry=_durations, expire=duration_s
+        )
+        limits = self._table(
+            wanted.pop("limits", {}),
+            ("limits",),
+            message_size=octets,
+            recipients=positive,
+            connections=positive,
+            connections_per_network=positive,
+        )
+        if "message_size" in limits:
+            limits["message_octets"] = limits.pop("message_size")
+        log = self._table(
+            wanted.pop("log", {}),
+            ("log",),
+            level=one_of("debug", "info", "warning", "error"),
+            form=one_of("text", "json"),
+        )
+        return Configuration(
+            file=self._file,
+            tls=tls,
+            listeners=self._listeners(wanted.pop("listener", [])),
+            routes=self._routes(wanted.pop("route", [])),
+            legacy_auth=auth.get("legacy", False),
+            dns_servers=dns.get("servers", ()),
+            queue=QueueSettings(**{f"{key}_s": value for key, value in queue.items()}),
+            limits=LimitSettings(**limits),
+            log=LogSettings(**log),
+            **wanted,
+        )
+
+    def _tls(self, tree: dict[str, Any]) -> TlsSettings:
+        file = path(self._folder)
+        wanted = self._table(tree, ("tls",), certificate=file, key=file)
+        if len(wanted) == 1:
+            (given,) = wanted
+            raise ValueRefused("certificate and key go together", ("tls", given))
+        return TlsSettings(**wanted)
+
+    def _listeners(self, trees: list[Any]) -> tuple[ListenerSettings, ...]:
+        found: dict[tuple[str, int], ListenerSettings] = {}
+        for index, tree in enumerate(trees):
+            where = ("listener", index)
+            wanted = self._table(
+                tree,
+                where,
+                protocol=text,
+                address=address,
+                tls=one_of("none", "starttls", "implicit"),
+                plaintext_auth=boolean,
+            )
+            for key in ("protocol", "address"):
+                if key not in wanted:
+                    raise ValueRefused("is missing", (*where, key))
+            _check_protocol(wanted["protocol"], (*where, "protocol"))
+            host, port = wanted.pop("address")
+            if port and (host, port) in found:
+                raise ValueRefused("another listener has it", (*where, "address"))
+            wanted.setdefault("plaintext_auth", _is_loopback(host))
+            found[host, port or -index] = ListenerSettings(
+                host=host, port=port, **wanted
+            )
+        return tuple(found.values())
+
+    def _routes(self, trees: list[Any]) -> tuple[RouteSettings, ...]:
+        routes = []
+        for index, tree in enumerate(trees):
+            where = ("route", index)
+            wanted = self._table(
+                tree,
+                where,
+                domain=text,
+                next_hop=_next_hops,
+                tls=one_of("opportunistic", "required", "none"),
+                user=text,
+                password_file=path(self._folder),
+            )
+            for key in ("domain", "next_hop"):
+                if key not in wanted:
+                    raise ValueRefused("is missing", (*where, key))
+            if ("user" in wanted) != ("password_file" in wanted):
+                raise ValueRefused("user and password_file go together", where)
+            hops = wanted.pop("next_hop")
+            routes.append(RouteSettings(next_hops=hops, **wanted))
+        return tuple(routes)
+
+    def _table(
+        self, tree: Any, where: tuple[str | int, ...], **readers: Any
+    ) -> dict[str, Any]:
+        if not isinstance(tree, dict):
+            raise ValueRefused("must be a table", where)
+        read_values = {}
+        for key, value in tree.items():
+            reader = readers.get(key)
+            if reader is None:
+                known = ", ".join(sorted(readers))
+                raise ValueRefused(f"is not a key here (known: {known})", (*where, key))
+            if reader in (dict, list):
+                if not isinstance(value, reader):
+                    raise ValueRefused("must be a table", (*where, key))
+                read_values[key] = value
+                continue
+            try:
+                read_values[key] = reader(value)
+            except ValueRefused as refused:
+                raise ValueRefused(str(refused), (*where, key)) from None
+        return read_values
+
+
+def _check_protocol(protocol: str, where: tuple[str | int, ...]) -> None:
+    if protocol in NOT_YET:
+        raise ValueRefused(
+            f'"{protocol}" is not built yet in this version (there are: '
+            f"{', '.join(PROTOCOLS)})",
+            where,
+        )
+    if protocol not in PROTOCOLS:
+        raise ValueRefused(f"must be one of: {', '.join(PROTOCOLS)}", where)
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _durations(value: Any) -> tuple[float, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueRefused('must be a list such as ["1m", "5m"]')
+    return tuple(duration_s(item) for item in value)
+
+
+def _next_hops(value: Any) -> tuple[tuple[str, int], ...]:
+    items = value if isinstance(value, list) else [value]
+    if not items:
+        raise ValueRefused("must name a host")
+    return tuple(endpoint(item, default_port=25) for item in items)

@@ -1,0 +1,91 @@
+"""The configuration file is a contract, and its errors point at the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pyeonji.serve.configuration import ConfigurationError, parse
+
+WHOLE = """\
+hostname = "mail.example.test"
+data = "data"
+
+[tls]
+certificate = "cert.pem"
+key = "key.pem"
+
+[[listener]]
+protocol = "smtp"
+address = "127.0.0.1:2525"
+tls = "starttls"
+plaintext_auth = false
+
+[[listener]]
+protocol = "imap"
+address = "[::]:143"
+
+[[route]]
+domain = "remote.test"
+next_hop = "127.0.0.1:2526"
+
+[auth]
+legacy = true
+
+[dns]
+servers = ["127.0.0.1:5353"]
+
+[queue]
+retry = ["1m", "5m"]
+expire = "5d"
+"""
+
+
+def test_the_contract_is_read() -> None:
+    """Every key of docs/architecture.md §5."""
+    configuration = parse(WHOLE, Path("/etc/pyeonji/pyeonji.toml"))
+    assert configuration.hostname == "mail.example.test"
+    assert configuration.data == Path("/etc/pyeonji/data")
+    assert configuration.tls.certificate == Path("/etc/pyeonji/cert.pem")
+    smtp, imap = configuration.listeners
+    assert (smtp.protocol, smtp.host, smtp.port) == ("smtp", "127.0.0.1", 2525)
+    assert (smtp.tls, smtp.plaintext_auth) == ("starttls", False)
+    assert (imap.host, imap.port, imap.plaintext_auth) == ("::", 143, False)
+    assert configuration.routes[0].next_hops == (("127.0.0.1", 2526),)
+    assert configuration.legacy_auth
+    assert configuration.dns_servers == ("127.0.0.1:5353",)
+    assert configuration.queue.retry_s == (60, 300)
+    assert configuration.queue.expire_s == 432000
+
+
+def test_plaintext_auth_is_the_default_on_loopback_only() -> None:
+    text = 'hostname="a.test"\ndata="d"\n' + "".join(
+        f'[[listener]]\nprotocol="imap"\naddress="{address}:143"\n'
+        for address in ("127.0.0.1", "192.0.2.1", "localhost")
+    )
+    listeners = parse(text, Path("x.toml")).listeners
+    assert [each.plaintext_auth for each in listeners] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("retry =", "retries ="), "x.toml:29: queue.retries: is not a key here"),
+        (('"1m"', '"1 month"'), "x.toml:29: queue.retry: must be a time"),
+        (('"imap"', '"http"'), 'x.toml:15: listener.protocol: "http" is not built yet'),
+        (('"imap"', '"gopher"'), "x.toml:15: listener.protocol: must be one of"),
+        (('"[::]:143"', '"::143"'), "x.toml:16: listener.address: "),
+        (('"[::]:143"', '"127.0.0.1:2525"'), "x.toml:16: listener.address: another"),
+        (("legacy = true", 'legacy = "yes"'), "x.toml:23: auth.legacy: must be true"),
+        (('key = "key.pem"\n', ""), "x.toml:5: tls.certificate: certificate and key"),
+        (('data = "data"\n', ""), "x.toml:1: data: is missing"),
+        (('next_hop = "127.0.0.1:2526"\n', ""), "x.toml:18: route.next_hop: is miss"),
+        (('protocol = "smtp"', "protocol = "), "x.toml: not TOML: "),
+    ],
+)
+def test_errors_name_file_line_and_key(change: tuple[str, str], said: str) -> None:
+    assert change[0] in WHOLE
+    with pytest.raises(ConfigurationError) as raised:
+        parse(WHOLE.replace(*change), Path("x.toml"))
+    assert str(raised.value).startswith(said), str(raised.value)
