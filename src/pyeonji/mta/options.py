@@ -1,0 +1,84 @@
+"""What the mail transfer agent is told: names, limits, times and routes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECEIVED, MAX_RECIPIENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
+DAY: Final = 86400.0
+
+EVERY_OTHER_DOMAIN: Final = "*"
+"""The route that stands for all domains without one of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where mail for a domain goes instead of its MX.
+
+    `hosts` (name or address, port) are tried in the order given. With `user`
+    the next hop is asked to authenticate us, and then TLS is not optional
+    unless `plaintext_auth` says so.
+    """
+
+    domain: str
+    hosts: tuple[tuple[str, int], ...]
+    user: str = ""
+    password: str = field(default="", repr=False)
+    plaintext_auth: bool = False
+    require_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a client waits, seconds (RFC 5321 §4.5.3.2)."""
+
+    connect: float = 30.0
+    greeting: float = 5 * MINUTE
+    mail: float = 5 * MINUTE
+    rcpt: float = 5 * MINUTE
+    data_initiation: float = 2 * MINUTE
+    data_block: float = 3 * MINUTE
+    data_termination: float = 10 * MINUTE
+    server: float = 5 * MINUTE  # our own patience with a client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """All that the MTA is told; `serve` makes it from the configuration.
+
+    `retry` are the waits between attempts, seconds; the last one repeats.
+    `own_endpoints` are (address, port) of our own SMTP listeners: a next hop
+    among them is a loop (RFC 5321 §5.1).
+    """
+
+    hostname: str
+    max_message_octets: int = MAX_MESSAGE_OCTETS
+    max_recipients: int = MAX_RECIPIENTS
+    max_received: int = MAX_RECEIVED
+    retry: tuple[float, ...] = (
+        MINUTE,
+        5 * MINUTE,
+        15 * MINUTE,
+        HOUR,
+        4 * HOUR,
+    )
+    expire: float = 5 * DAY
+    delay_notice: float = 4 * HOUR
+    routes: Mapping[str, Route] = MappingProxyType({})
+    relay_port: int = 25
+    relay_tls: bool = True  # STARTTLS where it is offered
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    own_endpoints: frozenset[tuple[str, int]] = frozenset()
+    max_relays: int = 100  # connections to other hosts at once
+    max_relays_per_destination: int = 10
+    max_deliveries: int = 64  # local deliveries at once: they are written together
+    max_active: int = 20_000  # letters that the runner knows of at once
+    idle_connection: float = 5.0  # seconds that a next hop's connection is kept

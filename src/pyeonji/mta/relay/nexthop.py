@@ -1,0 +1,208 @@
+"""Which hosts take mail for a domain: pure, asks by yielding (RFC 5321 §5.1).
+
+`next_hops` yields questions (name, record type) and is sent `DnsAnswer`s; it
+returns the hosts to try, in order, or why there are none::
+
+    MX found            by preference, equal ones shuffled; those as little
+                        preferred as ourselves are left out
+    MX 0 "."            null MX: the domain takes no mail (RFC 7505 §3)
+    no MX               the domain itself, by its A and AAAA records
+    NXDOMAIN            5.1.2
+    no answer           4.4.3
+    only ourselves      5.4.6, a loop
+
+CNAMEs are followed by the resolver: an answer holds what the name at the end
+of the chain has (RFC 5321 §5.1).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.net.dial import addresses_first
+from pyeonji.net.dns import DnsAnswer, DnsStatus
+
+if TYPE_CHECKING:
+    from pyeonji.mta.options import Route
+    from pyeonji.net.dns import Question
+
+MAX_HOSTS: Final = 10
+"""Exchangers that are tried for a domain, however many it names (ours)."""
+
+MAX_ADDRESSES: Final = 6
+"""Addresses tried of one host; RFC 5321 §5.1 asks for two at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One address to call."""
+
+    host: str  # the name, for TLS and for people
+    address: str  # what to connect to; a name only in a route
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoNextHop:
+    """Nobody can be called: bounce or wait."""
+
+    permanent: bool
+    status: str  # RFC 3463
+    text: str
+
+
+NextHops = tuple[Target, ...]
+Search = Generator["Question", DnsAnswer, NextHops | NoNextHop]
+
+
+def by_route(route: Route) -> NextHops:
+    """The hosts of a route, in the order given."""
+    return tuple(
+        Target(host=host, address=host, port=port) for host, port in route.hosts
+    )
+
+
+def next_hops(
+    domain: str,
+    *,
+    port: int,
+    hostname: str,
+    own_endpoints: frozenset[tuple[str, int]],
+    shuffle: Callable[[list[str]], None],
+) -> Search:
+    """Find the hosts that take mail for a domain.
+
+    Args:
+        domain: as in the address; "[192.0.2.1]" is an address literal.
+        port: where SMTP servers listen.
+        hostname: our own name.
+        own_endpoints: (address, port) where we ourselves listen.
+        shuffle: puts equally preferred exchangers in any order
+            (RFC 5321 §5.1), for example `random.shuffle`.
+    """
+    if domain.startswith("["):
+        return _by_literal(domain, port, own_endpoints)
+    answer = yield domain, "MX"
+    if answer.status is DnsStatus.FAILED:
+        return NoNextHop(
+            permanent=False, status="4.4.3", text=f"no answer from DNS for {domain}"
+        )
+    if answer.status is DnsStatus.NO_NAME:
+        return NoNextHop(
+            permanent=True, status="5.1.2", text=f"domain {domain} does not exist"
+        )
+    exchangers = read_mx(answer.records)
+    if any(host == "" for _, host in exchangers):  # RFC 7505 §3
+        return NoNextHop(
+            permanent=True, status="5.1.10", text=f"domain {domain} accepts no mail"
+        )
+    implicit = not exchangers
+    if implicit:
+        exchangers = [(0, domain.lower())]
+    hosts = in_order(exchangers, hostname, shuffle)
+    if not hosts:
+        return _loop(domain)
+    return (yield from _resolve(domain, hosts, port, own_endpoints, implicit=implicit))
+
+
+def read_mx(records: Sequence[str]) -> list[tuple[int, str]]:
+    """MX records as (preference, host); a host of "" is the null MX."""
+    found = []
+    for record in records:
+        preference, _, host = record.partition(" ")
+        if preference.isdecimal():
+            found.append((int(preference), host.strip().rstrip(".").lower()))
+    return found
+
+
+def in_order(
+    exchangers: Sequence[tuple[int, str]],
+    hostname: str,
+    shuffle: Callable[[list[str]], None],
+) -> list[str]:
+    """Exchangers in the order to try them, without ourselves and what lies behind.
+
+    A host that is itself an exchanger must not send to those that are as
+    little preferred or less: that is how loops begin (RFC 5321 §5.1).
+    """
+    own = hostname.rstrip(".").lower()
+    limit = min((p for p, host in exchangers if host == own), default=None)
+    ordered: list[str] = []
+    for preference in sorted({p for p, _ in exchangers}):
+        if limit is not None and preference >= limit:
+            break
+        equal = [host for p, host in exchangers if p == preference]
+        shuffle(equal)
+        ordered += equal
+    return ordered[:MAX_HOSTS]
+
+
+def _resolve(
+    domain: str,
+    hosts: Sequence[str],
+    port: int,
+    own_endpoints: frozenset[tuple[str, int]],
+    *,
+    implicit: bool,
+) -> Search:
+    """Addresses of the hosts; one of ourselves ends the list."""
+    targets: list[Target] = []
+    failed = looping = False
+    for host in hosts:
+        addresses: list[str] = []
+        for kind in ("AAAA", "A"):
+            answer = yield host, kind
+            failed = failed or answer.status is DnsStatus.FAILED
+            addresses += answer.records
+        mixed = addresses_first(addresses)[:MAX_ADDRESSES]
+        if any((address, port) in own_endpoints for address in mixed):
+            looping = True
+            break
+        targets += [Target(host=host, address=a, port=port) for a in mixed]
+    if targets:
+        return tuple(targets)
+    if failed:
+        return NoNextHop(
+            permanent=False, status="4.4.3", text=f"no answer from DNS for {domain}"
+        )
+    if looping:
+        return _loop(domain)
+    if implicit:
+        return NoNextHop(
+            permanent=True,
+            status="5.1.2",
+            text=f"domain {domain} has neither MX nor address records",
+        )
+    # RFC 5321 §5.1: MX records without a usable address are reported as an error
+    return NoNextHop(
+        permanent=True,
+        status="5.4.4",
+        text=f"no exchanger of {domain} has an address",
+    )
+
+
+def _by_literal(
+    domain: str, port: int, own_endpoints: frozenset[tuple[str, int]]
+) -> NextHops | NoNextHop:
+    """[192.0.2.1] and [IPv6:2001:db8::1] (RFC 5321 §4.1.3)."""
+    text = domain.strip("[]")
+    if text[:5].lower() == "ipv6:":
+        text = text[5:]
+    try:
+        address = str(ipaddress.ip_address(text))
+    except ValueError:
+        return NoNextHop(
+            permanent=True, status="5.1.2", text=f"{domain} is no address literal"
+        )
+    if (address, port) in own_endpoints:
+        return _loop(domain)
+    return (Target(host=address, address=address, port=port),)
+
+
+def _loop(domain: str) -> NoNextHop:
+    return NoNextHop(
+        permanent=True, status="5.4.6", text=f"mail for {domain} loops back to us"
+    )
