@@ -39,6 +39,44 @@ class Expansion:
     alias: bool = False
 
 
+class _Gathered:
+    """What an expansion has come to so far."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, tuple[str, Account]] = {}
+        self.remote: dict[str, None] = {}
+        self._seen: set[str] = set()
+
+    def new(self, names: list[str]) -> list[str]:
+        """Those of the names that were not looked at yet, each once."""
+        fresh = {name.lower(): name for name in names}
+        fresh = {key: name for key, name in fresh.items() if key not in self._seen}
+        self._seen.update(fresh)
+        if len(self._seen) > MAX_MEMBERS:
+            raise AliasLoops("an alias stands for too many addresses")
+        return list(fresh.values())
+
+    def take(
+        self, name: str, found: Account | tuple[str, ...] | None
+    ) -> tuple[str, ...]:
+        """Keep an account; return the targets of an alias."""
+        if isinstance(found, tuple):
+            return found
+        if found is not None and found.enabled:
+            self.accounts.setdefault(found.id, (name, found))
+        return ()
+
+    def expansion(self) -> Expansion | None:
+        """All of it, or None when it leads to nobody."""
+        if not self.accounts and not self.remote:
+            return None
+        return Expansion(
+            accounts=tuple(self.accounts.values()),
+            remote=tuple(self.remote),
+            alias=len(self._seen) > 1,
+        )
+
+
 class Aliases:
     """Looks addresses up in the directory."""
 
@@ -72,39 +110,21 @@ class Aliases:
         """
         account = await self._directory.account_at(address)
         if account is not None:
-            return (
-                Expansion(accounts=((address, account),)) if account.enabled else None
-            )
-        accounts: dict[str, tuple[str, Account]] = {}
-        remote: dict[str, None] = {}
-        seen: set[str] = set()
-        level = [address]
-        for depth in range(MAX_DEPTH + 1):
-            if not level:
-                break
-            if depth == MAX_DEPTH or len(accounts) + len(remote) > MAX_MEMBERS:
-                raise AliasLoops(f"{address} leads too far")
+            found = ((address, account),) if account.enabled else ()
+            return Expansion(accounts=found) if found else None
+        gathered = _Gathered()
+        level: list[str] = [address]
+        for _ in range(MAX_DEPTH):
             following: list[str] = []
-            for name in level:
-                if name.lower() in seen:
-                    continue
-                seen.add(name.lower())
-                if not await self.is_local(name):
-                    remote[name] = None
-                    continue
-                found = await self._step(name)
-                if isinstance(found, tuple):
-                    following += found
-                elif found is not None and found.enabled:
-                    accounts.setdefault(found.id, (name, found))
+            for name in gathered.new(level):
+                if await self.is_local(name):
+                    following += gathered.take(name, await self._step(name))
+                else:
+                    gathered.remote[name] = None
+            if not following:
+                return gathered.expansion()
             level = following
-        if not accounts and not remote:
-            return None
-        return Expansion(
-            accounts=tuple(accounts.values()),
-            remote=tuple(remote),
-            alias=len(seen) > 1,
-        )
+        raise AliasLoops(f"{address} leads too far")
 
     async def account_for(self, address: str) -> Account | None:
         """The one account that a final address is delivered to, if it is one."""
