@@ -1,0 +1,90 @@
+"""The certificate: the operator's files, or a self-signed one made at first start."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyeonji.serve.configuration import Configuration
+
+LIFETIME: Final = timedelta(days=3650)
+
+log = structlog.get_logger("pyeonji.serve")
+
+
+def certificate_files(configuration: Configuration) -> tuple[Path, Path]:
+    """The certificate and key to serve with; makes a pair when none is given.
+
+    Raises:
+        OSError: the data folder can't be written.
+    """
+    tls = configuration.tls
+    if tls.certificate is not None and tls.key is not None:
+        return tls.certificate, tls.key
+    folder = configuration.data / "tls"
+    certificate, key = folder / "self-signed.pem", folder / "self-signed.key"
+    if not certificate.exists() or not key.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_self_signed(configuration.hostname, certificate, key)
+    log.warning(
+        "tls.self_signed",
+        certificate=str(certificate),
+        hint="clients can't verify it; set [tls] certificate and key",
+    )
+    return certificate, key
+
+
+def make_self_signed(hostname: str, certificate: Path, key: Path) -> None:
+    """Write a key (mode 0600) and a certificate for a host name and loopback."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
+    names: list[x509.GeneralName] = [x509.DNSName(hostname), x509.DNSName("localhost")]
+    names += [
+        x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")
+    ]
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
+        .sign(private, hashes.SHA256())
+    )
+    _write(
+        key,
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+        0o600,
+    )
+    _write(certificate, signed.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def _write(path: Path, octets: bytes, mode: int) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(octets)
