@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyeonji.message.address import mailboxes
+from pyeonji.message.date import parse_date
+from pyeonji.message.envelope import addresses_of, envelope_of
+from pyeonji.message.parts import pack
+from pyeonji.message.scan import scan
+from pyeonji.message.structure import body_structure
+from pyeonji.message.text import preview
+from pyeonji.message.thread import base_subject, message_id, references
+
+if TYPE_CHECKING:
+    from pyeonji.message.address import AddressList
+    from pyeonji.message.scan import Octets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +41,36 @@ class Prepared:
     sort_to: str
     sort_cc: str
     preview: str  # first 200 characters of text (RFC 8970)
+
+
+def prepare(octets: Octets) -> Prepared:
+    """Read a message once for all; takes any octets, never raises."""
+    root = scan(octets)
+    header = root.header
+    people = {name: addresses_of(header, name) for name in (b"from", b"to", b"cc")}
+    date_field = header.first(b"date")
+    date = parse_date(date_field) if date_field is not None else None
+    subject = header.text(b"subject").replace("\0", "")
+    return Prepared(
+        size_octets=len(octets),
+        envelope=envelope_of(header, people),
+        body_structure=body_structure(root),
+        parts=pack(root),
+        message_id=message_id(header),
+        references=" ".join(references(header)),
+        sent_date=date.unix_seconds if date is not None else None,
+        sent_day=date.day if date is not None else None,
+        subject=subject,
+        sort_subject=base_subject(subject),
+        sort_from=_sort_key(people[b"from"]),
+        sort_to=_sort_key(people[b"to"]),
+        sort_cc=_sort_key(people[b"cc"]),
+        preview=preview(octets, root),
+    )
+
+
+def _sort_key(addresses: AddressList) -> str:
+    """Local part of the first address, casefolded, "" without one (RFC 5256 §3)."""
+    for mailbox in mailboxes(addresses):
+        return mailbox.local_text.casefold()
+    return ""

@@ -1,0 +1,151 @@
+"""What of a message can be searched and shown as text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selectolax.lexbor import LexborHTMLParser
+
+from pyeonji.message.charset import decode_text
+from pyeonji.message.encoding import decode
+from pyeonji.message.scan import scan
+
+if TYPE_CHECKING:
+    from pyeonji.message.charset import Decoded
+    from pyeonji.message.scan import Octets, Part
+
+PREVIEW_CHARACTERS: Final = 200
+"""Length of a preview (RFC 8970 §3.1 allows 256)."""
+
+MAX_PREVIEW_OCTETS: Final = 4096
+"""Octets of a plain text part that a preview looks at, as encoded."""
+
+MAX_PREVIEW_HTML_OCTETS: Final = 65536
+"""The same of an HTML part: style sheets stand before the text."""
+
+MAX_SEARCH_OCTETS: Final = 16 * 1024 * 1024
+"""Octets of text parts of one message that search looks at, as encoded."""
+
+_HTML_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
+_INVISIBLE: Final = "script, style, head, template, noscript"
+_BLANKS = re.compile(r"\s+")
+_INVISIBLE_HTML = re.compile(
+    r"<(script|style|head|template|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchText:
+    """The texts of a message, decoded and not yet normalised."""
+
+    headers: list[tuple[str, str]]
+    body: str  # all text parts, embedded messages' headers and texts included
+    attachments: list[str]  # file names
+
+
+def normalise(text: str) -> str:
+    """Bring a text to the form in which texts are compared: NFKC, casefolded."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def part_octets(octets: Octets, part: Part, limit: int | None = None) -> bytes:
+    """The decoded octets of a part; of no more than `limit` encoded ones."""
+    end = part.body_end
+    if limit is not None:
+        end = min(end, part.body_start + limit)
+    return decode(bytes(octets[part.body_start : end]), part.encoding)
+
+
+def part_text(octets: Octets, part: Part) -> Decoded:
+    """The text of a text part, with line ends as they are, and its charset."""
+    return decode_text(part_octets(octets, part), part.charset)
+
+
+def html_text(html: str) -> str:
+    """The text of an HTML document that a reader would see."""
+    tree = LexborHTMLParser(html)
+    tree.strip_tags(["script", "style", "head", "template"], recursive=True)
+    body = tree.body or tree.root
+    return body.text(separator=" ") if body is not None else ""
+
+
+def searchable(octets: Octets, root: Part | None = None) -> SearchText:
+    """All texts of a message, for the search index; takes any octets.
+
+    Args:
+        octets: the message.
+        root: its structure, if it has been scanned already.
+    """
+    if root is None:
+        root = scan(octets)
+    bodies: list[str] = []
+    names: list[str] = []
+    left = MAX_SEARCH_OCTETS
+    for part in root.walk():
+        if name := part.file_name:
+            names.append(name)
+        if part.message is not None:
+            bodies += [f.decoded for f in part.message.header.fields if _shown(f.name)]
+        elif part.type.startswith("text/") and left > 0:
+            content = part_octets(octets, part, left)
+            left -= part.size_octets
+            text = decode_text(content, part.charset).text
+            bodies.append(html_text(text) if part.type in _HTML_TYPES else text)
+    headers = [(f.name, f.decoded) for f in root.header.fields]
+    return SearchText(headers=headers, body="\n".join(bodies), attachments=names)
+
+
+_SHOWN: Final = frozenset({"subject", "from", "to", "cc"})
+
+
+def _shown(name: str) -> bool:
+    return name.lower() in _SHOWN
+
+
+def preview(octets: Octets, root: Part) -> str:
+    """The beginning of the message's text on one line, "" where there is none."""
+    part = _preview_part(root)
+    if part is None:
+        return ""
+    html = part.type in _HTML_TYPES
+    limit = MAX_PREVIEW_HTML_OCTETS if html else MAX_PREVIEW_OCTETS
+    content = part_octets(octets, part, limit)
+    if part.size_octets > limit:
+        content = _cut_between_lines(content)
+    text = decode_text(content, part.charset).text
+    if html:
+        text = html_text(text)
+    return " ".join(text[: 20 * PREVIEW_CHARACTERS].split())[
+        :PREVIEW_CHARACTERS
+    ].replace("\0", "")
+
+
+def _cut_between_lines(content: bytes) -> bytes:
+    """Leave out a last line that may end inside a character."""
+    end = content.rfind(b"\n")
+    return content[: end + 1] if end > 0 else content
+
+
+def _preview_part(root: Part) -> Part | None:
+    """The first plain text that is no attachment, else the first HTML."""
+    if root.type == "text/plain":
+        return root
+    html: Part | None = None
+    for part in root.walk():
+        if part.type not in {"text/plain", "text/html"} or _is_attachment(part):
+            continue
+        if part.type == "text/plain" and part.size_octets:
+            return part
+        html = html or (part if part.type == "text/html" else None)
+    return html
+
+
+def _is_attachment(part: Part) -> bool:
+    disposition = part.disposition
+    return disposition is not None and disposition.value == "attachment"
