@@ -32,6 +32,11 @@ class LineReader:
     def __len__(self) -> int:
         return len(self._buffer)
 
+    @property
+    def discarding(self) -> bool:
+        """Whether the line that is coming in is known to be too long."""
+        return self._discarding
+
     def next_line(self, limit: int) -> bytes | Literal[Status.NEED_DATA] | None:
         """The next line without its CRLF.
 
@@ -64,6 +69,11 @@ class LineReader:
         del self._buffer[:most]
         self._searched = 0
         return taken
+
+    def unread(self, data: bytes) -> None:
+        """Put back octets that `take` gave; they come next."""
+        self._buffer[:0] = data
+        self._searched = 0
 
     def clear(self) -> bytes:
         """Empty the buffer and return what was in it."""
