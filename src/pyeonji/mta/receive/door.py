@@ -1,0 +1,251 @@
+"""One SMTP connection: each event of the machine gets its answer.
+
+The answers that need no waiting (most) cost no task. What a transaction has
+come to so far is a `Transaction`; the letter itself is `letter`'s business,
+questions about users and queues are `inquiries`'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from pyeonji.base.errors import PermanentError
+from pyeonji.mta.options import EVERY_OTHER_DOMAIN
+from pyeonji.mta.receive import inquiries, letter, signing_in, turning
+from pyeonji.mta.receive.transaction import Transaction
+from pyeonji.protocol.smtp.events import (
+    AuthAsked,
+    AuthCancelled,
+    AuthResponse,
+    BodyChunk,
+    BodyEnded,
+    ErrorsMounting,
+    EtrnAsked,
+    ExpandAsked,
+    HelloGiven,
+    LetterReceived,
+    MailAsked,
+    Quit,
+    RecipientAsked,
+    StartTlsAsked,
+    TransactionDropped,
+    TurnAsked,
+    VerboseAsked,
+    VerifyAsked,
+)
+from pyeonji.protocol.smtp.server import ServerMachine
+from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.names import canonical_domain
+
+if TYPE_CHECKING:
+    from pyeonji.mta.receive.receiver import Receiver
+    from pyeonji.net.connection import Connection
+    from pyeonji.protocol.machine import Machine
+    from pyeonji.protocol.sasl.steps import Exchange
+    from pyeonji.protocol.smtp.options import Options as MachineOptions
+    from pyeonji.storage.directory import Account
+
+ERROR_PAUSE_S: Final = 1.0
+"""How long a client waits for its reply that has erred often."""
+
+log = structlog.get_logger("pyeonji.mta.receive")
+
+
+class Door:
+    """Answers one client."""
+
+    __slots__ = (
+        "account", "connection", "exchange", "machine", "receiver", "smtp",
+        "transaction", "turned",
+    )  # fmt: skip
+
+    def __init__(
+        self, receiver: Receiver, connection: Connection, options: MachineOptions
+    ) -> None:
+        """Greet the client.
+
+        Args:
+            receiver: what all doors share.
+            connection: the client's.
+            options: what is offered to it.
+        """
+        self.receiver = receiver
+        self.connection = connection
+        self.smtp = ServerMachine(options, tls=connection.tls is not None)
+        self.machine: Machine = self.smtp  # changes when roles turn
+        self.account: Account | None = None
+        self.exchange: Exchange | None = None
+        self.transaction: Transaction | None = None
+        self.turned: turning.TurnedStream | None = None
+        self.smtp.greet()
+
+    async def answer(self, event: Any) -> None:
+        """Answer one event of the machine."""
+        await _ANSWERS[type(event)](self, event)
+
+    def timed_out(self) -> None:
+        """RFC 5321 §4.5.3.2.7: five minutes of silence are enough."""
+        self.smtp.shut_down("timeout")
+
+    def failed(self) -> None:
+        """Something broke here; the client may come again."""
+        self.smtp.shut_down("internal error, try again later")
+
+    def shutting_down(self) -> None:
+        """The server stops (RFC 5321 §3.8)."""
+        self.smtp.shut_down("shutting down")
+
+    def lost(self) -> None:
+        """Throw away what will not become a letter."""
+        self.drop()
+        if self.turned is not None:
+            self.turned.lost()
+
+    def drop(self) -> None:
+        """The transaction is over without a letter."""
+        if self.transaction is not None:
+            self.transaction.abort()
+            self.transaction = None
+
+    # -- the answers
+
+    async def _hello(self, event: HelloGiven) -> None:  # noqa: ARG002
+        self.drop()
+        self.smtp.accept()
+
+    async def _mail(self, event: MailAsked) -> None:
+        self.drop()
+        account = self.account
+        if account is not None and not await self.receiver.submitter.may_send_as(
+            account, event.reverse_path
+        ):
+            log.info(
+                "smtp.sender_refused",
+                connection=self.connection.id,
+                account=account.address,
+                sender=event.reverse_path,
+            )
+            self.smtp.reply(
+                553, "5.7.1", f"{account.address} may not send as this address"
+            )
+            return
+        self.transaction = Transaction(event)
+        self.smtp.accept()
+
+    async def _recipient(self, event: RecipientAsked) -> None:
+        """Take whom we know, or whom this client may send to.
+
+        Recipients are expanded here, so that unknown ones are refused before
+        the letter comes and no bounce is ever needed for them.
+        """
+        receiver = self.receiver
+        transaction = self.transaction
+        if transaction is None:  # the machine allows RCPT only after MAIL
+            self.smtp.reply(503, "5.5.1", "MAIL first")
+            return
+        path = event.path
+        try:
+            if not await receiver.is_local(path):
+                if self._relays(path):
+                    transaction.add_remote(event)
+                    self.smtp.accept()
+                else:
+                    self.smtp.reply(550, "5.7.1", "relaying denied; please log in")
+                return
+            expansion = await receiver.expand(path)
+        except StorageUnavailable:
+            self.smtp.reply(451, "4.3.0", "directory unavailable, try again later")
+            return
+        except PermanentError as error:
+            self.smtp.reply(550, "5.4.6", str(error))
+            return
+        if expansion is not None:
+            transaction.add_expanded(event, expansion)
+        elif path.lower().partition("@")[0] == "postmaster":
+            # RFC 5321 §4.5.1: always; it waits until the domain has a reader
+            address = path if "@" in path else f"{path}@{receiver.options.hostname}"
+            transaction.add_local(event, address)
+        else:
+            self.smtp.reply(550, "5.1.1", "no such user here")
+            return
+        self.smtp.accept()
+
+    def _relays(self, path: str) -> bool:
+        """Whether this client may send to another domain through us."""
+        if self.account is not None:
+            return True
+        domain = canonical_domain(path.rpartition("@")[2])
+        return domain != EVERY_OTHER_DOMAIN and domain in self.receiver.options.routes
+
+    async def _letter(self, event: LetterReceived) -> None:
+        await letter.take_small(self, event.octets)
+
+    async def _chunk(self, event: BodyChunk) -> None:
+        await letter.take_chunk(self, event.octets)
+
+    async def _ended(self, event: BodyEnded) -> None:  # noqa: ARG002
+        await letter.take_end(self)
+
+    async def _dropped(self, event: TransactionDropped) -> None:  # noqa: ARG002
+        self.drop()
+
+    async def _start_tls(self, event: StartTlsAsked) -> None:  # noqa: ARG002
+        self.drop()
+        self.smtp.accept()
+        await self.connection.start_tls()
+        self.smtp.tls_started()
+
+    async def _auth(self, event: AuthAsked) -> None:
+        await signing_in.begin_exchange(self, event.mechanism, event.initial)
+
+    async def _auth_response(self, event: AuthResponse) -> None:
+        await signing_in.respond(self, event.octets)
+
+    async def _auth_cancelled(self, event: AuthCancelled) -> None:  # noqa: ARG002
+        self.exchange = None
+
+    async def _verify(self, event: VerifyAsked) -> None:
+        await inquiries.verify(self, event.text)
+
+    async def _expand(self, event: ExpandAsked) -> None:
+        await inquiries.expand(self, event.text)
+
+    async def _etrn(self, event: EtrnAsked) -> None:
+        await inquiries.start_queue(self, event.node)
+
+    async def _turn(self, event: TurnAsked) -> None:
+        await turning.turn(self, event.domains)
+
+    async def _verbose(self, event: VerboseAsked) -> None:  # noqa: ARG002
+        self.smtp.accept()
+
+    async def _erring(self, event: ErrorsMounting) -> None:  # noqa: ARG002
+        await asyncio.sleep(ERROR_PAUSE_S)
+
+    async def _quit(self, event: Quit) -> None:  # noqa: ARG002
+        self.drop()
+
+
+_ANSWERS: Final[dict[type, Any]] = {
+    HelloGiven: Door._hello,
+    MailAsked: Door._mail,
+    RecipientAsked: Door._recipient,
+    LetterReceived: Door._letter,
+    BodyChunk: Door._chunk,
+    BodyEnded: Door._ended,
+    TransactionDropped: Door._dropped,
+    StartTlsAsked: Door._start_tls,
+    AuthAsked: Door._auth,
+    AuthResponse: Door._auth_response,
+    AuthCancelled: Door._auth_cancelled,
+    VerifyAsked: Door._verify,
+    ExpandAsked: Door._expand,
+    EtrnAsked: Door._etrn,
+    TurnAsked: Door._turn,
+    VerboseAsked: Door._verbose,
+    ErrorsMounting: Door._erring,
+    Quit: Door._quit,
+}

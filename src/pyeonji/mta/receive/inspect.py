@@ -1,0 +1,79 @@
+"""What a door looks at before it takes a letter: size of the header, loops.
+
+Pure, and only the header block is looked at. Anything else in a letter is the
+sender's business: 8-bit octets, NUL, missing fields are all taken.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.base.limits import MAX_HEADER_OCTETS
+from pyeonji.storage.names import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+_RECEIVED: Final = re.compile(rb"(?:^|\n)received[ \t]*:", re.IGNORECASE)
+_DELIVERED_TO: Final = re.compile(
+    rb"(?:^|\n)delivered-to[ \t]*:[ \t]*([^\r\n]{1,1000})", re.IGNORECASE
+)
+_MESSAGE_ID: Final = re.compile(
+    rb"(?:^|\n)message-id[ \t]*:\s{0,100}(<[^>\r\n]{1,998}>)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something is not taken, in a reply's words."""
+
+    code: int
+    status: str
+    text: str
+
+
+def header_end(octets: bytes | bytearray, start: int = 0) -> int:
+    """Offset of the first octet after the header block's empty line.
+
+    Args:
+        octets: a message, or its beginning.
+        start: octets searched before and known to hold no end.
+
+    Returns:
+        The offset, or -1 when the end is not among them.
+    """
+    if octets.startswith(b"\r\n"):
+        return 2
+    end = octets.find(b"\r\n\r\n", max(start - 3, 0))
+    return -1 if end < 0 else end + 4
+
+
+def inspect_header(
+    header: bytes, *, max_received: int, recipients: Container[str]
+) -> Refusal | None:
+    """Refuse what loops or cannot be read.
+
+    Args:
+        header: the block, or the whole of a message that has no body.
+        max_received: Received fields that count as a loop (RFC 5321 §6.3).
+        recipients: canonical addresses it is to be delivered to here: a
+            letter that was delivered to one of them before is looping.
+    """
+    if len(header) > MAX_HEADER_OCTETS:
+        return Refusal(552, "5.3.4", "header block too large")
+    count = sum(1 for _ in _RECEIVED.finditer(header))
+    if count > max_received:
+        return Refusal(554, "5.4.6", f"routing loop: {count} Received fields")
+    for match in _DELIVERED_TO.finditer(header):
+        address = match[1].decode("utf-8", "replace").strip().strip("<>")
+        if canonical(address) in recipients:
+            return Refusal(554, "5.4.6", "mail forwarding loop: delivered here before")
+    return None
+
+
+def message_id(header: bytes) -> str:
+    """The Message-ID as it stands, "" without one (for the letter's journey)."""
+    match = _MESSAGE_ID.search(header)
+    return match[1].decode("utf-8", "replace") if match else ""

@@ -1,0 +1,225 @@
+"""A letter at the SMTP door, from its octets to the 250.
+
+Small letters come whole. Large ones come in pieces: the first go into memory
+until the header is whole, is looked at and (at submission) made complete;
+then everything flows on into the queue's spool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pyeonji.base.limits import MAX_HEADER_OCTETS
+from pyeonji.mta.prepared import prepare_content
+from pyeonji.mta.receive.inspect import (
+    Refusal,
+    header_end,
+    inspect_header,
+    message_id,
+)
+from pyeonji.mta.started import Started
+from pyeonji.mta.trace import from_clause, received
+from pyeonji.storage.content import BlobFile
+from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.queue import BodyType, NewLetter
+
+if TYPE_CHECKING:
+    from pyeonji.mta.receive.door import Door
+    from pyeonji.mta.receive.transaction import Transaction
+    from pyeonji.storage.content import Content
+
+NO_ROOM = Refusal(452, "4.3.1", "no room for the letter now, try again later")
+
+log = structlog.get_logger("pyeonji.mta.receive")
+
+
+async def take_small(door: Door, octets: bytes) -> None:
+    """A letter that came whole."""
+    transaction = door.transaction
+    if transaction is None:  # the machine sends a letter only after RCPT
+        door.smtp.reply(503, "5.5.1", "MAIL first")
+        return
+    end = header_end(octets)
+    header = octets if end < 0 else octets[:end]
+    judged = await _judge(door, transaction, header)
+    if isinstance(judged, Refusal):
+        _refuse(door, judged)
+        return
+    if judged is not header:
+        octets = judged if end < 0 else judged + octets[end:]
+    await _accept(door, transaction, octets, judged)
+
+
+async def take_chunk(door: Door, octets: bytes) -> None:
+    """A piece of a large letter."""
+    transaction = door.transaction
+    if transaction is None:
+        return
+    try:
+        if transaction.spool is None:
+            transaction.spool = door.receiver.queue.spool()
+        if transaction.header is not None:
+            transaction.spool.write(octets)
+            return
+        transaction.head += octets
+        end = header_end(transaction.head, transaction.searched)
+        transaction.searched = len(transaction.head)
+        if end < 0 and len(transaction.head) <= MAX_HEADER_OCTETS:
+            return
+        refusal = await _begin_body(door, transaction, end)
+    except StorageUnavailable:
+        refusal = NO_ROOM
+    if refusal is not None:
+        door.smtp.fail_body(refusal.code, refusal.status, refusal.text)
+        door.drop()
+
+
+async def take_end(door: Door) -> None:
+    """All pieces have come."""
+    transaction = door.transaction
+    if transaction is None or transaction.spool is None:
+        door.smtp.reply(503, "5.5.1", "MAIL first")
+        return
+    try:
+        refusal = None
+        if transaction.header is None:  # a large letter without a body
+            end = len(transaction.head)
+            refusal = await _begin_body(door, transaction, end)
+        if refusal is None and transaction.spool is not None:
+            content = await transaction.spool.finish()
+            await _accept(door, transaction, content, transaction.header or b"")
+            return
+    except StorageUnavailable:
+        refusal = NO_ROOM
+    _refuse(door, refusal or NO_ROOM)
+
+
+async def _begin_body(
+    door: Door, transaction: Transaction, end: int
+) -> Refusal | None:
+    """The header is whole (or too long): judge it and pass on what there is."""
+    head = bytes(transaction.head)
+    header = head if end < 0 else head[:end]
+    judged = await _judge(door, transaction, header)
+    if isinstance(judged, Refusal):
+        return judged
+    transaction.header = judged
+    transaction.head = bytearray()
+    if transaction.spool is not None:
+        transaction.spool.write(judged)
+        if end >= 0:
+            transaction.spool.write(head[end:])
+    return None
+
+
+async def _judge(
+    door: Door, transaction: Transaction, header: bytes
+) -> bytes | Refusal:
+    """Look at the header; a submitted one comes back complete."""
+    refusal = inspect_header(
+        header,
+        max_received=door.receiver.options.max_received,
+        recipients=transaction.local,
+    )
+    if refusal is not None or door.account is None:
+        return refusal or header
+    return await door.receiver.submitter.complete(
+        header,
+        account=door.account,
+        recipients=transaction.asked,
+        now=door.receiver.clock.time(),
+    )
+
+
+def _refuse(door: Door, refusal: Refusal) -> None:
+    log.info(
+        "smtp.letter_refused",
+        connection=door.connection.id,
+        code=refusal.code,
+        reason=refusal.text,
+    )
+    door.drop()
+    door.smtp.reply(refusal.code, refusal.status, refusal.text)
+
+
+async def _accept(
+    door: Door, transaction: Transaction, content: Content, header: bytes
+) -> None:
+    """Take responsibility: the reply leaves when the letter is stable.
+
+    While the commit is on its way to the disk, the message is parsed.
+    """
+    receiver = door.receiver
+    new = _new_letter(door, transaction, content, header)
+    recipients = len(new.recipients)
+    door.smtp.progress(f"letter {new.id}: {recipients} recipients, keeping it")
+    prepared = None
+    try:
+        accepting = Started(receiver.queue.accept(new))
+        if transaction.local and not isinstance(content, BlobFile):
+            prepared = prepare_content(content)
+        queued = await accepting
+    except StorageUnavailable as error:
+        log.error("smtp.not_kept", connection=door.connection.id, reason=str(error))
+        _refuse(door, NO_ROOM)
+        return
+    door.transaction = None
+    if transaction.local and isinstance(content, BlobFile):
+        prepared = await asyncio.to_thread(prepare_content, content)
+    receiver.take(queued, prepared)
+    door.smtp.progress(f"letter {queued.id}: stable, handed to the queue")
+    door.smtp.reply(250, "2.0.0", f"{queued.id} accepted")
+
+
+def _new_letter(
+    door: Door, transaction: Transaction, content: Content, header: bytes
+) -> NewLetter:
+    receiver = door.receiver
+    smtp = door.smtp
+    connection = door.connection
+    mail = transaction.mail
+    now = receiver.clock.time()
+    letter_id = receiver.next_id()
+    protocol = smtp.with_protocol()
+    tls = connection.tls
+    facts = {
+        "client": connection.peer_address,
+        "helo": smtp.client_name,
+        "with": protocol,
+        "connection": connection.id,
+    }
+    if tls is not None:
+        facts["tls"] = f"{tls.version} {tls.cipher}"
+    if door.account is not None:
+        facts["user"] = door.account.address
+    # a single recipient may stand there; several would learn of each other
+    whom = transaction.asked[0] if len(transaction.asked) == 1 else ""
+    prefix = received(
+        origin=from_clause(
+            smtp.client_name,
+            connection.peer_address,
+            (tls.version, tls.cipher) if tls is not None else None,
+        ),
+        hostname=receiver.options.hostname,
+        protocol=protocol,
+        letter_id=letter_id,
+        recipient=whom if whom.isascii() or mail.smtputf8 else "",
+        unix_second=int(now),
+    )
+    return NewLetter(
+        id=letter_id,
+        reverse_path=mail.reverse_path,
+        recipients=tuple(transaction.recipients.values()),
+        content=content,
+        prefix=prefix,
+        body_type=BodyType(mail.body.value),
+        smtputf8=mail.smtputf8,
+        ret=mail.ret,
+        envid=mail.envid,
+        accepted_at=now,
+        message_id=message_id(header),
+        facts=facts,
+    )

@@ -1,0 +1,104 @@
+"""What all SMTP doors of a process share, made once by `serve`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.mta.receive.door import Door
+from pyeonji.mta.submit.policy import Submitter
+from pyeonji.protocol.smtp.options import ALL_OFFERS, Options as MachineOptions
+from pyeonji.protocol.smtp.words import Offer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyeonji.base.clock import Clock
+    from pyeonji.base.ids import LetterId
+    from pyeonji.message.prepare import Prepared
+    from pyeonji.mta.needs import Expand, IsLocal
+    from pyeonji.mta.options import Options
+    from pyeonji.mta.queue.runner import Runner
+    from pyeonji.net.connection import Connection
+    from pyeonji.storage.authentication import Authenticator
+    from pyeonji.storage.directory import Directory
+    from pyeonji.storage.queue import Queue, QueuedLetter, QueueOffice
+
+MECHANISMS: Final = ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN")
+LEGACY_MECHANISMS: Final = (*MECHANISMS, "CRAM-MD5")
+
+_STRANGERS: Final = ALL_OFFERS
+"""What port 25 offers: everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorKind:
+    """How a listener's doors differ from another's.
+
+    `submission`: nothing goes before AUTH (RFC 6409 §4.3).
+    `plaintext_auth`: AUTH is offered without TLS.
+    """
+
+    submission: bool = False
+    plaintext_auth: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Makes doors.
+
+    `take` hands an accepted letter to the runner, with what was prepared from
+    it (None when it has no recipient here); it must not wait. `runner` turns
+    roles; None: TURN is not offered.
+    """
+
+    options: Options
+    directory: Directory
+    queue: Queue
+    office: QueueOffice
+    authenticator: Authenticator
+    expand: Expand
+    is_local: IsLocal
+    clock: Clock
+    next_id: Callable[[], LetterId]
+    take: Callable[[QueuedLetter, Prepared | None], None]
+    runner: Runner | None = None
+    submitter: Submitter = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what follows from the rest."""
+        object.__setattr__(
+            self,
+            "submitter",
+            Submitter(
+                hostname=self.options.hostname,
+                expand=self.expand,
+                is_local=self.is_local,
+            ),
+        )
+
+    def door(self, connection: Connection, kind: DoorKind) -> Door:
+        """A door for a new connection."""
+        connection.set_timeout(self.options.timeouts.server)
+        return Door(self, connection, self.machine_options(connection, kind))
+
+    def machine_options(
+        self, connection: Connection, kind: DoorKind
+    ) -> MachineOptions:
+        """What the machine of a connection offers."""
+        can_start_tls = connection.can_start_tls or connection.tls is not None
+        legacy = self.authenticator.legacy
+        offers = _STRANGERS
+        if not can_start_tls:
+            offers -= {Offer.STARTTLS}
+        if self.runner is None:
+            offers -= {Offer.ATRN}
+        options = MachineOptions(
+            hostname=self.options.hostname,
+            max_message_octets=self.options.max_message_octets,
+            max_recipients=self.options.max_recipients,
+            offers=offers,
+            mechanisms=LEGACY_MECHANISMS if legacy else MECHANISMS,
+            plaintext_auth=kind.plaintext_auth,
+        )
+        return replace(options, auth_required=True) if kind.submission else options

@@ -1,0 +1,68 @@
+"""AUTH at the SMTP door (RFC 4954)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pyeonji.protocol.sasl.server import begin
+from pyeonji.protocol.sasl.steps import Challenge
+from pyeonji.storage.authentication import Admitted
+from pyeonji.storage.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from pyeonji.mta.receive.door import Door
+
+log = structlog.get_logger("pyeonji.mta.receive")
+
+
+async def begin_exchange(door: Door, mechanism: str, initial: bytes | None) -> None:
+    """Start an exchange, with the initial response if there was one."""
+    door.exchange = begin(
+        mechanism,
+        nonce=secrets.token_bytes(18),
+        hostname=door.receiver.options.hostname,
+        now=int(door.receiver.clock.time()),
+        initial=initial,
+    )
+    await respond(door, None)
+
+
+async def respond(door: Door, response: bytes | None) -> None:
+    """Carry the exchange on to its next challenge or its end."""
+    if door.exchange is None:
+        door.smtp.auth_failed(malformed=True)
+        return
+    connection = door.connection
+    try:
+        outcome = await door.receiver.authenticator.step(
+            door.exchange, response, connection.peer_address
+        )
+    except StorageUnavailable:
+        door.exchange = None
+        door.smtp.reply(454, "4.7.0", "temporary authentication failure")
+        return
+    if isinstance(outcome, Challenge):
+        door.smtp.challenge(outcome.octets)
+        return
+    door.exchange = None
+    if isinstance(outcome, Admitted):
+        door.account = outcome.account
+        log.info(
+            "smtp.authenticated",
+            connection=connection.id,
+            account=outcome.account.address,
+            by=outcome.authcid,
+        )
+        door.smtp.authenticated(outcome.account.address)
+        return
+    log.info(
+        "smtp.auth_failed",
+        connection=connection.id,
+        peer=connection.peer_address,
+        user=outcome.authcid,
+        reason=outcome.reason,
+    )
+    door.smtp.auth_failed(malformed=outcome.malformed)
