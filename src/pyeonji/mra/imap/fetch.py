@@ -1,0 +1,171 @@
+"""FETCH (RFC 3501 §6.4.5): rows come from storage, octets go to the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.mra.imap.fetch_plan import RULES, Plan, plan_of
+from pyeonji.mra.imap.sections import Message
+from pyeonji.protocol.imap.commands import Section, SectionText, Simple
+from pyeonji.storage.mailboxes import SEEN, Column, FlagChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from pyeonji.mra.imap.session import Session
+    from pyeonji.protocol.imap import commands
+    from pyeonji.storage.mailboxes import Row
+
+UNSENT_OCTETS: Final = 256 * 1024
+"""Written before the connection may ask us to wait."""
+BATCH_OCTETS: Final = 1024 * 1024
+"""Messages read from storage at once, all together; at least one is."""
+LARGE_OCTETS: Final = 512 * 1024
+"""Messages from this size on are written in pieces."""
+
+
+async def fetch(session: Session, command: commands.Fetch) -> None:
+    """Send what was asked of each message, in the order of the mailbox."""
+    selected = session.selected
+    ranges = selected.ranges(command.messages, by_uid=command.by_uid)
+    plan = plan_of(command.items)
+    if plan.sets_seen and ranges and not selected.read_only:
+        plan = await _set_seen(session, plan, ranges)
+    missing = 0
+    written = 0
+    for portion in selected.view.split(ranges, plan.portion):
+        if written > UNSENT_OCTETS:
+            await session.connection.drain()
+            written = 0
+        rows = await session.account.select(selected.mailbox_id, portion, plan.columns)
+        count = selected.view.count
+        missing += sum(count(low, high) for low, high in portion) - len(rows)
+        if not rows:
+            continue
+        if plan.sections:
+            written += await _write_bodies(session, plan, rows)
+        else:
+            columns = plan.by_column(rows)
+            numbers = selected.view.numbers(columns[Column.UID])
+            octets = plan.write(numbers, columns, selected)
+            session.write(octets)
+            written += len(octets)
+    # without UID, numbers must stay as they are until the end (RFC 3501 §7.4.1)
+    await session.updates(expunges=command.by_uid, only_if_dirty=True)
+    if missing:
+        session.tagged(command.tag, b"OK", "Some are gone.", b"EXPUNGEISSUED")
+    else:
+        session.tagged(command.tag, b"OK", "That is all.")
+
+
+async def _set_seen(
+    session: Session, plan: Plan, ranges: Sequence[tuple[int, int]]
+) -> Plan:
+    r"""Set \Seen before its messages are sent; their flags are sent with them."""
+    selected = session.selected
+    stored = await session.account.store_flags(
+        selected.mailbox_id, ranges, FlagChange.ADD, SEEN
+    )
+    selected.note_own(stored.changed)
+    if stored.changed and Simple.FLAGS not in plan.items:
+        return plan_of((*plan.items, Simple.FLAGS))
+    return plan
+
+
+async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
+    """Send messages with body sections; returns what may be unsent at the end."""
+    selected = session.selected
+    size_at = plan.columns.index(Column.SIZE)
+    written = 0
+    for batch in _batches(rows, size_at):
+        if written > UNSENT_OCTETS:
+            await session.connection.drain()
+            written = 0
+        found = dict(
+            await session.account.octets(selected.mailbox_id, [row[0] for row in batch])
+        )
+        there = [row for row in batch if row[0] in found]
+        if not there:
+            continue
+        columns = plan.by_column(there)
+        messages = [
+            Message.of(found[uid], packed, prefix_size)
+            for uid, packed, prefix_size in zip(
+                columns[Column.UID],
+                columns.get(Column.PARTS, (b"",) * len(there)),
+                columns.get(Column.PREFIX_SIZE, (0,) * len(there)),
+                strict=True,
+            )
+        ]
+        numbers = selected.view.numbers(columns[Column.UID])
+        if len(there) == 1 and there[0][size_at] >= LARGE_OCTETS:
+            await _write_large(session, plan, numbers[0], columns, messages[0])
+            continue
+        sections = [
+            [message.value(section) for message in messages]
+            for section in plan.sections
+        ]
+        octets = plan.write(numbers, columns, selected, sections)
+        session.write(octets)
+        written += len(octets)
+    return written
+
+
+def _batches(rows: list[Row], size_at: int) -> Iterator[list[Row]]:
+    """Rows whose messages together have at most BATCH_OCTETS; large ones alone."""
+    batch: list[Row] = []
+    octets = 0
+    for row in rows:
+        size = row[size_at]
+        if batch and (octets + size > BATCH_OCTETS or size >= LARGE_OCTETS):
+            yield batch
+            batch, octets = [], 0
+        batch.append(row)
+        octets += size
+        if size >= LARGE_OCTETS:
+            yield batch
+            batch, octets = [], 0
+    if batch:
+        yield batch
+
+
+async def _write_large(
+    session: Session,
+    plan: Plan,
+    number: int,
+    columns: dict[Column, Sequence[Any]],
+    message: Message,
+) -> None:
+    """Send one message in pieces, as fast as the client reads them."""
+    write, drain = session.write, session.connection.drain
+    before = b"* %d FETCH (" % number
+    for item in plan.items:
+        if isinstance(item, Simple):
+            (value,) = RULES[item].make(columns, session.selected)
+            write(before + RULES[item].placeholder % value)
+        else:
+            write(before + item.label + b" ")
+            for piece in _pieces(message, item):
+                write(piece)
+                await drain()
+        before = b" "
+    write(b")\r\n")
+
+
+def _pieces(message: Message, section: Section) -> Iterator[bytes]:
+    """A section's value in pieces."""
+    is_field_list = section.text in {
+        SectionText.HEADER_FIELDS,
+        SectionText.HEADER_FIELDS_NOT,
+    }
+    span = None if is_field_list else message.span(section)
+    if span is None:
+        yield message.value(section)
+        return
+    start, end = span
+    yield b"{%d}\r\n" % (end - start)
+    while start < end:
+        stop = min(start + UNSENT_OCTETS, end)
+        yield message.octets.slice(start, stop)
+        start = stop

@@ -1,0 +1,154 @@
+"""How a list of fetch items becomes octets: columns, a template, and makers.
+
+A plan is made once for each list of items. Rows come from storage as tuples;
+each item takes its columns as a whole and gives one value for each message,
+and one `%` of the template writes a message. So thousands of messages cost
+little more than the storage's own work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from pyeonji.protocol.imap import responses
+from pyeonji.protocol.imap.commands import Section, SectionText, Simple
+from pyeonji.protocol.imap.dates import date_times
+from pyeonji.protocol.imap.structure import basic_structure
+from pyeonji.storage.mailboxes import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pyeonji.mra.imap.selected import Selected
+    from pyeonji.protocol.imap.commands import FetchItem
+    from pyeonji.storage.mailboxes import Row
+
+    Columns = dict[Column, Sequence[Any]]
+    Make = Callable[[Columns, Selected], Iterable[Any]]
+
+PORTION: Final = 2500
+"""Messages asked of storage at once."""
+PORTION_OF_BODIES: Final = 250
+"""The same where their octets are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One simple item: its columns, its place in the template, its values."""
+
+    columns: tuple[Column, ...]
+    placeholder: bytes
+    make: Make
+
+
+def _column(column: Column, placeholder: bytes) -> _Rule:
+    return _Rule((column,), placeholder, lambda columns, _: columns[column])
+
+
+def _flags(columns: Columns, selected: Selected) -> Iterable[bytes]:
+    uids, bits = columns[Column.UID], columns[Column.FLAGS]
+    if uids and selected.any_recent(uids[0], uids[-1]):
+        recent = selected.recent_bits
+        bits = [flags | recent(uid) for uid, flags in zip(uids, bits, strict=True)]
+    return map(responses.flags, bits, columns[Column.KEYWORDS])
+
+
+RULES: Final[dict[Simple, _Rule]] = {
+    Simple.UID: _column(Column.UID, b"UID %d"),
+    Simple.FLAGS: _Rule((Column.FLAGS, Column.KEYWORDS), b"FLAGS %b", _flags),
+    Simple.INTERNALDATE: _Rule(
+        (Column.INTERNAL_DATE,),
+        b"INTERNALDATE %b",
+        lambda columns, _: date_times(columns[Column.INTERNAL_DATE]),
+    ),
+    Simple.RFC822_SIZE: _column(Column.SIZE, b"RFC822.SIZE %d"),
+    Simple.ENVELOPE: _column(Column.ENVELOPE, b"ENVELOPE %b"),
+    Simple.BODYSTRUCTURE: _column(Column.BODY_STRUCTURE, b"BODYSTRUCTURE %b"),
+    Simple.BODY: _Rule(
+        (Column.BODY_STRUCTURE,),
+        b"BODY %b",
+        lambda columns, _: map(basic_structure, columns[Column.BODY_STRUCTURE]),
+    ),
+}
+"""Fetch items that storage answers by columns alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to answer one list of fetch items."""
+
+    items: tuple[FetchItem, ...]
+    columns: tuple[Column, ...]  # UID first
+    template: bytes
+    sections: tuple[Section, ...]
+    sets_seen: bool
+    needs_parts: bool
+
+    @property
+    def portion(self) -> int:
+        """Messages to take at once."""
+        return PORTION_OF_BODIES if self.sections else PORTION
+
+    def by_column(self, rows: Sequence[Row]) -> Columns:
+        """Rows as columns."""
+        return dict(zip(self.columns, zip(*rows, strict=True), strict=True))
+
+    def values(
+        self, columns: Columns, selected: Selected, sections: Sequence[Sequence[bytes]]
+    ) -> list[Iterable[Any]]:
+        """One iterable of values for each item, in their order.
+
+        `sections` has, for each Section among the items, one value a message.
+        """
+        found: list[Iterable[Any]] = []
+        given = iter(sections)
+        for item in self.items:
+            if isinstance(item, Simple):
+                found.append(RULES[item].make(columns, selected))
+            else:
+                found.append(next(given))
+        return found
+
+    def write(
+        self,
+        numbers: Sequence[int],
+        columns: Columns,
+        selected: Selected,
+        sections: Sequence[Sequence[bytes]] = (),
+    ) -> bytes:
+        """The FETCH responses of messages that have these sequence numbers."""
+        values = self.values(columns, selected, sections)
+        return b"".join(map(self.template.__mod__, zip(numbers, *values, strict=True)))
+
+
+@lru_cache(maxsize=256)
+def plan_of(items: tuple[FetchItem, ...]) -> Plan:
+    """The plan of these items."""
+    columns = [Column.UID]
+    pieces = []
+    sections = []
+    for item in items:
+        if isinstance(item, Simple):
+            rule = RULES[item]
+            columns.extend(rule.columns)
+            pieces.append(rule.placeholder)
+        else:
+            sections.append(item)
+            pieces.append(item.label.replace(b"%", b"%%") + b" %b")
+    needs_parts = any(
+        section.path or section.text is not SectionText.ALL for section in sections
+    )
+    if sections:
+        columns.append(Column.SIZE)
+    if needs_parts:
+        columns.extend((Column.PARTS, Column.PREFIX_SIZE))
+    return Plan(
+        items=items,
+        columns=tuple(dict.fromkeys(columns)),
+        template=b"* %d FETCH (" + b" ".join(pieces) + b")\r\n",
+        sections=tuple(sections),
+        sets_seen=any(not section.peek for section in sections),
+        needs_parts=needs_parts,
+    )

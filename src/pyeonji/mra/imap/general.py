@@ -1,0 +1,93 @@
+"""CAPABILITY, NOOP, LOGOUT, ID, ENABLE, NAMESPACE, CHECK, and broken commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pyeonji import __version__
+from pyeonji.mra.imap.login import capabilities
+from pyeonji.protocol.imap import responses
+from pyeonji.protocol.imap.states import State, Step
+
+if TYPE_CHECKING:
+    from pyeonji.mra.imap.session import Session
+    from pyeonji.protocol.imap import commands
+
+log = structlog.get_logger("pyeonji.imap")
+
+
+async def capability(session: Session, command: commands.Capability) -> None:
+    """Say what this server can do, here and now (RFC 3501 §6.1.1)."""
+    session.write(responses.untagged(b"CAPABILITY " + capabilities(session)))
+    await session.ok(command.tag, "That is all.")
+
+
+async def noop(session: Session, command: commands.Noop | commands.Check) -> None:
+    """Say what is new (RFC 3501 §6.1.2); CHECK is the same here (§6.4.1)."""
+    await session.ok(command.tag, "Done.")
+
+
+async def logout(session: Session, command: commands.Logout) -> None:
+    """Part as friends (RFC 3501 §6.1.3)."""
+    session.write(responses.tagged(b"*", b"BYE", "Until next time."))
+    session.tagged(command.tag, b"OK", "Logged out.")
+    session.machine.advance(Step.LOGGED_OUT)
+
+
+async def identify(session: Session, command: commands.Id) -> None:
+    """Exchange names (RFC 2971 §3.1); nothing depends on them."""
+    log.info(
+        "imap.client",
+        connection=session.connection.id,
+        name=(command.fields.get("name") or "")[:100],
+        version=(command.fields.get("version") or "")[:100],
+    )
+    ours = {b"name": b"Pyeonji", b"version": __version__.encode("ascii")}
+    fields = b" ".join(
+        responses.string(name) + b" " + responses.string(value)
+        for name, value in ours.items()
+    )
+    session.write(responses.untagged(b"ID (%b)" % fields))
+    await session.ok(command.tag, "Pleased to meet you.")
+
+
+async def enable(session: Session, command: commands.Enable) -> None:
+    """Turn extensions on that change what the server says (RFC 5161 §3.1)."""
+    new = [
+        name
+        for name in dict.fromkeys(command.capabilities)
+        if name in ENABLED_BY_CLIENT and name not in session.enabled
+    ]
+    session.enabled.update(new)
+    session.write(responses.untagged(b" ".join([b"ENABLED", *new])))
+    await session.ok(command.tag, "Done.")
+
+
+ENABLED_BY_CLIENT: frozenset[bytes] = frozenset()
+"""Extensions that wait for ENABLE; each must be announced too."""
+
+
+async def namespace(session: Session, command: commands.Namespace) -> None:
+    """One personal namespace, without a prefix (RFC 2342 §5)."""
+    session.write(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
+    await session.ok(command.tag, "Done.")
+
+
+async def refused(session: Session, event: commands.Refused) -> None:
+    """Answer what was no command; who sends nothing else is shown out."""
+    if session.appending is not None:
+        session.appending.abort()
+        session.appending = None
+    session.tagged(event.tag, event.status, event.text, event.code)
+    if event.fatal or event.status != b"BAD":
+        return
+    session.bad_commands += 1
+    options = session.house.options
+    before_login = session.machine.state is State.NOT_AUTHENTICATED
+    allowed = (
+        options.bad_commands_before_login if before_login else options.bad_commands
+    )
+    if session.bad_commands >= allowed:
+        session.bye("Too many bad commands.")

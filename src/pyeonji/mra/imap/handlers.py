@@ -1,0 +1,61 @@
+"""Which handler answers which event: the table of this door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pyeonji.mra.imap import (
+    append,
+    copy,
+    fetch,
+    general,
+    idle,
+    listing,
+    login,
+    mailboxes,
+    search,
+    select,
+    store,
+)
+from pyeonji.protocol.imap import commands
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pyeonji.mra.imap.session import Session
+
+    Handler = Callable[[Session, Any], Awaitable[None]]
+
+HANDLERS: Final[dict[type, Handler]] = {
+    commands.Capability: general.capability,
+    commands.Noop: general.noop,
+    commands.Check: general.noop,
+    commands.Logout: general.logout,
+    commands.Id: general.identify,
+    commands.Enable: general.enable,
+    commands.Namespace: general.namespace,
+    commands.Refused: general.refused,
+    commands.StartTls: login.start_tls,
+    commands.Login: login.login,
+    commands.Authenticate: login.authenticate,
+    commands.SaslResponse: login.sasl_response,
+    commands.Select: select.select,
+    commands.Close: select.close,
+    commands.Unselect: select.unselect,
+    commands.Expunge: select.expunge,
+    commands.Create: mailboxes.create,
+    commands.Delete: mailboxes.delete,
+    commands.Rename: mailboxes.rename,
+    commands.Subscribe: mailboxes.subscribe,
+    commands.Status: mailboxes.status,
+    commands.List: listing.list_mailboxes,
+    commands.Append: append.append,
+    commands.MessageChunk: append.message_chunk,
+    commands.AppendEnded: append.append_ended,
+    commands.Idle: idle.idle,
+    commands.IdleEnded: idle.idle_ended,
+    commands.Search: search.search,
+    commands.Fetch: fetch.fetch,
+    commands.Store: store.store,
+    commands.Copy: copy.copy,
+}

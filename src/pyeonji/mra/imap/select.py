@@ -1,0 +1,103 @@
+"""SELECT, EXAMINE, CLOSE, UNSELECT and EXPUNGE (RFC 3501 §6.3.1, §6.4.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyeonji.mra.imap.selected import Selected
+from pyeonji.protocol.imap import responses
+from pyeonji.storage.errors import NoSuchMailbox
+from pyeonji.storage.mailboxes import SEEN
+from pyeonji.storage.query import HasFlags, Not
+
+if TYPE_CHECKING:
+    from pyeonji.mra.imap.session import Session
+    from pyeonji.protocol.imap import commands
+    from pyeonji.storage.mailboxes import Mailbox
+
+_FLAGS = responses.flags(31, "")[1:-1]
+
+
+async def select(session: Session, command: commands.Select) -> None:
+    """Open a mailbox; the one that was open is left, even if this fails."""
+    if session.has_selected:
+        session.unselect()
+    account = session.account
+    mailbox = await account.mailbox(command.mailbox)
+    if not mailbox.selectable:
+        raise NoSuchMailbox
+    # the row before the uids: what comes in between is told as a change
+    uids = await account.uids(mailbox.id)
+    selected = Selected(mailbox, uids, read_only=command.read_only)
+    first_recent = mailbox.first_recent
+    if not command.read_only:
+        first_recent = await account.claim_recent(mailbox.id)
+    selected.add_recent(first_recent, selected.view.last)
+    session.select(selected)
+    session.write(await _description(session, selected, mailbox))
+    session.tagged(
+        command.tag,
+        b"OK",
+        "Here you are.",
+        b"READ-ONLY" if command.read_only else b"READ-WRITE",
+    )
+
+
+async def _description(session: Session, selected: Selected, mailbox: Mailbox) -> bytes:
+    lines = [
+        selected.flags_response(),
+        b"* %d EXISTS\r\n" % len(selected.view),
+        b"* %d RECENT\r\n" % selected.recent_count(),
+    ]
+    unseen = await _first_unseen(session, selected, mailbox)
+    if unseen:
+        lines.append(b"* OK [UNSEEN %d] First unseen.\r\n" % unseen)
+    if selected.read_only:
+        lines.append(b"* OK [PERMANENTFLAGS ()] Read-only.\r\n")
+    else:
+        lines.append(b"* OK [PERMANENTFLAGS (%b \\*)] Kept.\r\n" % _FLAGS)
+    lines.append(
+        b"* OK [UIDNEXT %d] Next uid.\r\n"
+        % max(mailbox.uid_next, selected.view.last + 1)
+    )
+    lines.append(b"* OK [UIDVALIDITY %d] Uids valid.\r\n" % mailbox.uid_validity)
+    return b"".join(lines)
+
+
+async def _first_unseen(session: Session, selected: Selected, mailbox: Mailbox) -> int:
+    r"""Sequence number of the first message without \Seen, 0 if there is none."""
+    if not mailbox.unseen:
+        return 0
+    if mailbox.unseen == mailbox.exists:
+        return 1 if len(selected.view) else 0
+    found = await session.account.search(mailbox.id, Not(HasFlags(SEEN)))
+    return selected.view.number(found[0]) if found else 0
+
+
+async def close(session: Session, command: commands.Close) -> None:
+    r"""Remove what is \Deleted, without telling, and leave (RFC 3501 §6.4.2)."""
+    selected = session.selected
+    if not selected.read_only:
+        await session.account.expunge(selected.mailbox_id)
+    session.unselect()
+    session.tagged(command.tag, b"OK", "Closed.")
+
+
+async def unselect(session: Session, command: commands.Unselect) -> None:
+    """Leave, removing nothing (RFC 3691 §2)."""
+    session.unselect()
+    session.tagged(command.tag, b"OK", "Left.")
+
+
+async def expunge(session: Session, command: commands.Expunge) -> None:
+    r"""Remove what is \Deleted, all or among uids (RFC 3501 §6.4.3, RFC 4315 §2.1)."""
+    selected = session.selected
+    if selected.read_only:
+        await session.no(command.tag, "The mailbox is read-only.", b"READ-ONLY")
+        return
+    ranges = None
+    if command.uids is not None:
+        ranges = selected.ranges(command.uids, by_uid=True)
+    if ranges is None or ranges:
+        await session.account.expunge(selected.mailbox_id, ranges)
+    await session.ok(command.tag, "Done.")

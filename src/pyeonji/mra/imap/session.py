@@ -1,0 +1,183 @@
+"""What one connection knows, and the ways in which every command ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.protocol.imap import responses
+from pyeonji.protocol.imap.server import ServerMachine
+from pyeonji.protocol.imap.states import Step
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from pyeonji.base.clock import Clock
+    from pyeonji.base.ids import MailboxId
+    from pyeonji.message.prepare import Prepared
+    from pyeonji.mra.imap.append import Appending
+    from pyeonji.mra.imap.options import Options
+    from pyeonji.mra.imap.selected import Selected
+    from pyeonji.net.connection import Connection
+    from pyeonji.protocol.sasl.steps import Exchange
+    from pyeonji.storage.authentication import Authenticator
+    from pyeonji.storage.content import Content, Spool
+    from pyeonji.storage.directory import Account, Directory
+    from pyeonji.storage.mailboxes import AccountStore, MailStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What all IMAP sessions of a process share."""
+
+    options: Options
+    directory: Directory
+    mail_store: MailStore
+    authenticator: Authenticator
+    clock: Clock
+    nonce: Callable[[], bytes]
+    spool: Callable[[], Spool]
+    prepare: Callable[[Content], Prepared]
+
+
+class Session:
+    """One client's conversation, as far as the machine does not know it."""
+
+    __slots__ = (
+        "_account", "_end_watch", "_selected", "append_tag", "appending",
+        "bad_commands", "connection", "enabled", "exchange", "house", "idle_tag", "login_attempts",
+        "machine", "refreshing", "sasl_tag", "user", "wake",
+    )  # fmt: skip
+
+    def __init__(self, house: House, connection: Connection) -> None:
+        self.house: Final = house
+        self.connection: Final = connection
+        self.machine: Final = ServerMachine(message_octets=house.options.message_octets)
+        self.user: Account | None = None
+        self.enabled: set[bytes] = set()
+        self.bad_commands = 0
+        self.login_attempts = 0
+        self.exchange: Exchange | None = None
+        self.sasl_tag = b""
+        self.append_tag = b"*"
+        self.idle_tag: bytes | None = None
+        self.appending: Appending | None = None
+        self.refreshing: asyncio.Task[None] | None = None
+        self.wake: Callable[[], None] = lambda: None  # something changed during IDLE
+        self._account: AccountStore | None = None
+        self._selected: Selected | None = None
+        self._end_watch: Callable[[], None] | None = None
+
+    # -- whose session it is
+
+    @property
+    def account(self) -> AccountStore:
+        """The mailboxes; only asked after login."""
+        if self._account is None:
+            raise RuntimeError("not logged in")
+        return self._account
+
+    @property
+    def selected(self) -> Selected:
+        """The selected mailbox; only asked in that state."""
+        if self._selected is None:
+            raise RuntimeError("no mailbox selected")
+        return self._selected
+
+    @property
+    def has_selected(self) -> bool:
+        """Whether a mailbox is selected."""
+        return self._selected is not None
+
+    @property
+    def quota_octets(self) -> int | None:
+        """What the account may hold, None for all."""
+        return self.user.quota_octets if self.user is not None else None
+
+    async def log_in(self, user: Account) -> None:
+        """The client has proved who it is."""
+        self._account = await self.house.mail_store.account(user.id)
+        self.user = user
+        self.bad_commands = 0
+        self.machine.advance(Step.AUTHENTICATED)
+        self.connection.set_deadline(None)
+        self.connection.set_timeout(self.house.options.idle_timeout_s)
+
+    def select(self, selected: Selected) -> None:
+        """A mailbox is selected from now on."""
+        self._selected = selected
+        if self._end_watch is None:
+            self._end_watch = self.account.watch(self._told)
+        self.machine.advance(Step.SELECTED)
+
+    def unselect(self) -> None:
+        """No mailbox is selected any more."""
+        self._selected = None
+        self.machine.advance(Step.UNSELECTED)
+
+    def end(self) -> None:
+        """The connection is gone."""
+        if self._end_watch is not None:
+            self._end_watch()
+            self._end_watch = None
+        if self.appending is not None:
+            self.appending.abort()
+            self.appending = None
+        if self.exchange is not None:
+            self.exchange.close()
+            self.exchange = None
+        if self.refreshing is not None:
+            self.refreshing.cancel()
+        self._selected = None
+
+    def _told(self, mailboxes: frozenset[MailboxId]) -> None:
+        selected = self._selected
+        if selected is not None and selected.mailbox_id in mailboxes:
+            selected.dirty = True
+            if self.idle_tag is not None:
+                self.wake()
+
+    # -- answers
+
+    def write(self, octets: bytes) -> None:
+        """Queue a response."""
+        self.connection.write(octets)
+
+    def tagged(self, tag: bytes, status: bytes, text: str, code: bytes = b"") -> None:
+        """A tagged status response, without a look at what else happened."""
+        self.connection.write(responses.tagged(tag, status, text, code))
+
+    async def updates(
+        self, *, expunges: bool = True, only_if_dirty: bool = False
+    ) -> None:
+        """Tell what happened in the selected mailbox since the last time."""
+        selected = self._selected
+        if selected is None:
+            return
+        if only_if_dirty and not (
+            selected.dirty or selected.told or (expunges and selected.vanished)
+        ):
+            return
+        told = await selected.refresh(self.account, expunges=expunges)
+        if told:
+            self.connection.write(told)
+
+    async def ok(self, tag: bytes, text: str, code: bytes = b"") -> None:
+        """End a command well, after whatever else there is to tell."""
+        await self.updates()
+        self.tagged(tag, b"OK", text, code)
+
+    async def no(self, tag: bytes, text: str, code: bytes = b"") -> None:
+        """End a command that cannot be done."""
+        await self.updates()
+        self.tagged(tag, b"NO", text, code)
+
+    def bye(self, text: str, code: bytes = b"") -> None:
+        """Say that this is the end; nothing is read after it."""
+        self.write(responses.tagged(b"*", b"BYE", text, code))
+        self.machine.close()
+
+    def mailbox_gone(self) -> None:
+        """The selected mailbox was deleted by another session (RFC 2180 §3.3)."""
+        self.bye("The selected mailbox was deleted.", b"UNAVAILABLE")

@@ -1,0 +1,66 @@
+"""What the server announces, and when (RFC 3501 §7.2.1). Only what works whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class When(Enum):
+    """In which part of a conversation a capability means something."""
+
+    ALWAYS = "always"
+    BEFORE_LOGIN = "before login"
+    AFTER_LOGIN = "after login"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A name and when it is told."""
+
+    name: bytes
+    when: When = When.ALWAYS
+
+
+TABLE: Final = (
+    Capability(b"IMAP4rev1"),  # RFC 3501
+    Capability(b"LITERAL+"),  # RFC 7888
+    Capability(b"SASL-IR", When.BEFORE_LOGIN),  # RFC 4959
+    Capability(b"ID"),  # RFC 2971
+    Capability(b"ENABLE"),  # RFC 5161
+    Capability(b"IDLE"),  # RFC 2177
+    Capability(b"NAMESPACE", When.AFTER_LOGIN),  # RFC 2342
+    Capability(b"UIDPLUS", When.AFTER_LOGIN),  # RFC 4315
+    Capability(b"MOVE", When.AFTER_LOGIN),  # RFC 6851
+    Capability(b"UNSELECT", When.AFTER_LOGIN),  # RFC 3691
+    Capability(b"CHILDREN", When.AFTER_LOGIN),  # RFC 3348
+    Capability(b"SPECIAL-USE", When.AFTER_LOGIN),  # RFC 6154
+    Capability(b"CREATE-SPECIAL-USE", When.AFTER_LOGIN),  # RFC 6154
+)
+
+
+def before_login(*, starttls: bool, login: bool, mechanisms: Sequence[str]) -> bytes:
+    """The list for a client that is still unknown.
+
+    Args:
+        starttls: TLS can be started now.
+        login: LOGIN is allowed now; else LOGINDISABLED (RFC 3501 §6.2.3).
+        mechanisms: SASL mechanisms allowed now.
+    """
+    found = [row.name for row in TABLE if row.when is not When.AFTER_LOGIN]
+    if starttls:
+        found.append(b"STARTTLS")
+    if not login:
+        found.append(b"LOGINDISABLED")
+    found.extend(b"AUTH=" + name.encode("ascii") for name in mechanisms)
+    return b" ".join(found)
+
+
+AFTER_LOGIN: Final = b" ".join(
+    row.name for row in TABLE if row.when is not When.BEFORE_LOGIN
+)
+"""The list for a client that has logged in."""

@@ -1,0 +1,133 @@
+"""Mailbox names on the wire: modified UTF-7 (RFC 3501 §5.1.3), and LIST patterns.
+
+Decoding is strict: a name has exactly one encoded form, so that no two
+spellings can reach one mailbox past a check.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
+from typing import Final
+
+_SHIFTED: Final = re.compile(rb"&([^-&]*)-")
+_UNPRINTABLE: Final = re.compile("[^ -~]+")
+_WILDCARDS: Final = re.compile("[*%]+")
+_PRINTABLE: Final = re.compile(rb"[\x20-\x7e]*")
+
+
+class BadName(ValueError):
+    """Octets that are no mailbox name in modified UTF-7."""
+
+
+def encode(name: str) -> bytes:
+    """A name as modified UTF-7. Lone surrogates become U+FFFD."""
+    if name.isascii() and "&" not in name and name.isprintable():
+        return name.encode("ascii")
+    escaped = name.replace("&", "&-")
+    return _UNPRINTABLE.sub(_shift, escaped).encode("ascii")
+
+
+def _shift(run: re.Match[str]) -> str:
+    text = run.group()
+    try:
+        utf16 = text.encode("utf-16-be")
+    except UnicodeEncodeError:
+        utf16 = text.encode("utf-16-be", "replace").replace(b"\0?", b"\xff\xfd")
+    coded = b2a_base64(utf16, newline=False).rstrip(b"=").replace(b"/", b",")
+    return f"&{coded.decode('ascii')}-"
+
+
+def decode(octets: bytes) -> str:
+    """A name from modified UTF-7.
+
+    Raises:
+        BadName: not modified UTF-7, or not the form `encode` would write:
+            printable ASCII in base64, a needless shift, padding bits, lone
+            surrogates, 8-bit or control octets, an unfinished shift.
+    """
+    if b"&" not in octets and octets.isascii():
+        if not _PRINTABLE.fullmatch(octets):
+            raise BadName("control characters in a mailbox name")
+        return octets.decode("ascii")
+    if not _PRINTABLE.fullmatch(octets):
+        raise BadName("a mailbox name is not modified UTF-7")
+    pieces = []
+    at = 0
+    while (start := octets.find(b"&", at)) >= 0:
+        found = _SHIFTED.match(octets, start)
+        if found is None:
+            raise BadName("unfinished shift in a mailbox name")
+        pieces.append(octets[at:start].decode("ascii"))
+        pieces.append(_unshift(found.group(1)))
+        at = found.end()
+    pieces.append(octets[at:].decode("ascii"))
+    name = "".join(pieces)
+    if encode(name) != octets:
+        raise BadName("a mailbox name is not in its one encoded form")
+    return name
+
+
+def _unshift(coded: bytes) -> str:
+    if not coded:
+        return "&"
+    if b"/" in coded or b"=" in coded:
+        raise BadName("bad base64 in a mailbox name")
+    padded = coded.replace(b",", b"/") + b"=" * (-len(coded) % 4)
+    try:
+        return a2b_base64(padded, strict_mode=True).decode("utf-16-be")
+    except (Base64Error, UnicodeDecodeError):
+        raise BadName("bad base64 in a mailbox name") from None
+
+
+class Pattern:
+    """A LIST pattern: "*" is any run of characters, "%" any without "/".
+
+    Matching takes time in proportion to name times pattern at most, whatever
+    the pattern (RFC 3501 §6.3.8).
+    """
+
+    __slots__ = ("_is_plain", "_pattern")
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = _WILDCARDS.sub(
+            lambda run: "*" if "*" in run.group() else "%", pattern
+        )
+        self._is_plain = "%" not in self._pattern and "*" not in self._pattern
+
+    def matches(self, name: str) -> bool:
+        """Whether the whole name matches; INBOX matches in any case."""
+        if _matches(self._pattern, name, self._is_plain):
+            return True
+        return name == "INBOX" and _matches(self._pattern.upper(), name, self._is_plain)
+
+
+def _matches(pattern: str, name: str, is_plain: bool) -> bool:  # noqa: FBT001
+    if is_plain or pattern == "*":
+        return pattern in {name, "*"}
+    # positions in the pattern where a match of the name so far may stand
+    states = _widened({0}, pattern)
+    for character in name:
+        following = set()
+        for state in states:
+            if state < len(pattern):
+                wanted = pattern[state]
+                if wanted == "*" or (wanted == "%" and character != "/"):
+                    following.add(state)
+                elif wanted == character and wanted != "%":
+                    following.add(state + 1)
+        if not following:
+            return False
+        states = _widened(following, pattern)
+    return len(pattern) in states
+
+
+def _widened(states: set[int], pattern: str) -> set[int]:
+    """Add the positions after wildcards that match nothing."""
+    for state in list(states):
+        at = state
+        while at < len(pattern) and pattern[at] in "*%":
+            at += 1
+            states.add(at)
+    return states

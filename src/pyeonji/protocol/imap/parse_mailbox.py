@@ -1,0 +1,253 @@
+"""Parsing the commands that are not about single messages (RFC 3501 §6.1-6.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.protocol.imap import names
+from pyeonji.protocol.imap.commands import (
+    Append,
+    Authenticate,
+    Create,
+    Delete,
+    Enable,
+    Id,
+    List,
+    Login,
+    Rename,
+    Select,
+    Status,
+    StatusItem,
+    Subscribe,
+)
+from pyeonji.protocol.imap.dates import parse_date_time
+from pyeonji.protocol.imap.encoding import BadBase64, decode_base64
+from pyeonji.protocol.imap.limits import MAX_PATTERN_OCTETS
+from pyeonji.protocol.imap.tokens import BadSyntax
+
+if TYPE_CHECKING:
+    from pyeonji.protocol.imap.tokens import Arguments
+
+_MAX_ID_FIELDS: Final = 30  # RFC 2971 §3.3
+_STATUS_ITEMS: Final = {item.value: item for item in StatusItem}
+
+
+def _utf8(octets: bytes, what: str) -> str:
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadSyntax(f"{what} is not UTF-8") from None
+
+
+def mailbox(arguments: Arguments) -> str:
+    """A mailbox name, decoded; INBOX in any case is "INBOX"."""
+    return _name(arguments.astring())
+
+
+def _name(octets: bytes) -> str:
+    if len(octets) > MAX_PATTERN_OCTETS:
+        raise BadSyntax("mailbox name too long")
+    try:
+        name = names.decode(octets)
+    except names.BadName as error:
+        raise BadSyntax(str(error)) from None
+    return "INBOX" if name.upper() == "INBOX" else name
+
+
+def parse_id(tag: bytes, arguments: Arguments) -> Id:
+    """ID SP (nil / "(" field value … ")") (RFC 2971 §4)."""
+    arguments.space()
+    fields: dict[str, str | None] = {}
+    if arguments.take(b"("):
+        while not arguments.take(b")"):
+            if fields:
+                arguments.space()
+            if len(fields) == _MAX_ID_FIELDS:
+                raise BadSyntax("too many fields")
+            name = arguments.string().decode("utf-8", "replace").lower()
+            arguments.space()
+            fields[name] = _nstring(arguments)
+    elif arguments.word() != b"NIL":
+        raise BadSyntax("expected NIL or a list")
+    arguments.end()
+    return Id(tag=tag, fields=fields)
+
+
+def _nstring(arguments: Arguments) -> str | None:
+    if arguments.peek() == 0x22 or arguments.at_literal():
+        return arguments.string().decode("utf-8", "replace")
+    if arguments.word() != b"NIL":
+        raise BadSyntax("expected NIL or a string")
+    return None
+
+
+def parse_authenticate(tag: bytes, arguments: Arguments) -> Authenticate:
+    """AUTHENTICATE SP mechanism [SP initial response] (RFC 4959 §7)."""
+    arguments.space()
+    mechanism = arguments.word().decode("ascii")
+    initial = None
+    if not arguments.at_end():
+        arguments.space()
+        coded = arguments.rest()
+        try:
+            initial = b"" if coded == b"=" else decode_base64(coded)
+        except BadBase64:
+            raise BadSyntax("bad base64") from None
+    arguments.end()
+    return Authenticate(tag=tag, mechanism=mechanism, initial=initial)
+
+
+def parse_login(tag: bytes, arguments: Arguments) -> Login:
+    """LOGIN SP userid SP password."""
+    arguments.space()
+    user = _utf8(arguments.astring(), "user name")
+    arguments.space()
+    password = _utf8(arguments.astring(), "password")
+    arguments.end()
+    return Login(tag=tag, user=user, password=password)
+
+
+def parse_enable(tag: bytes, arguments: Arguments) -> Enable:
+    """ENABLE 1*(SP capability)."""
+    wanted = []
+    while not arguments.at_end():
+        arguments.space()
+        wanted.append(arguments.word())
+    if not wanted:
+        raise BadSyntax("missing argument")
+    return Enable(tag=tag, capabilities=tuple(wanted))
+
+
+def parse_select(tag: bytes, arguments: Arguments) -> Select:
+    """SELECT SP mailbox."""
+    return Select(tag=tag, mailbox=_only_mailbox(arguments), read_only=False)
+
+
+def parse_examine(tag: bytes, arguments: Arguments) -> Select:
+    """EXAMINE SP mailbox."""
+    return Select(tag=tag, mailbox=_only_mailbox(arguments), read_only=True)
+
+
+def _only_mailbox(arguments: Arguments) -> str:
+    arguments.space()
+    name = mailbox(arguments)
+    arguments.end()
+    return name
+
+
+def parse_create(tag: bytes, arguments: Arguments) -> Create:
+    r"""CREATE SP mailbox [SP "(USE (\attribute …))"] (RFC 6154 §6)."""
+    arguments.space()
+    octets = arguments.astring()
+    if octets.endswith(b"/") and len(octets) > 1:
+        octets = octets[:-1]  # "names below will come" (RFC 3501 §6.3.3)
+    uses: tuple[bytes, ...] = ()
+    if not arguments.at_end():
+        arguments.space()
+        arguments.expect(b"(")
+        if arguments.word() != b"USE":
+            raise BadSyntax("unknown CREATE parameter")
+        arguments.space()
+        uses = arguments.flag_list()
+        arguments.expect(b")")
+        arguments.end()
+    return Create(tag=tag, mailbox=_name(octets), uses=uses)
+
+
+def parse_delete(tag: bytes, arguments: Arguments) -> Delete:
+    """DELETE SP mailbox."""
+    return Delete(tag=tag, mailbox=_only_mailbox(arguments))
+
+
+def parse_rename(tag: bytes, arguments: Arguments) -> Rename:
+    """RENAME SP mailbox SP mailbox."""
+    arguments.space()
+    old = mailbox(arguments)
+    return Rename(tag=tag, mailbox=old, new_name=_only_mailbox(arguments))
+
+
+def parse_subscribe(tag: bytes, arguments: Arguments) -> Subscribe:
+    """SUBSCRIBE SP mailbox."""
+    return Subscribe(tag=tag, mailbox=_only_mailbox(arguments), wanted=True)
+
+
+def parse_unsubscribe(tag: bytes, arguments: Arguments) -> Subscribe:
+    """UNSUBSCRIBE SP mailbox."""
+    return Subscribe(tag=tag, mailbox=_only_mailbox(arguments), wanted=False)
+
+
+def parse_list(tag: bytes, arguments: Arguments) -> List:
+    """LIST SP mailbox SP list-mailbox."""
+    return _list(tag, arguments, subscribed=False)
+
+
+def parse_lsub(tag: bytes, arguments: Arguments) -> List:
+    """LSUB SP mailbox SP list-mailbox."""
+    return _list(tag, arguments, subscribed=True)
+
+
+def _list(tag: bytes, arguments: Arguments, *, subscribed: bool) -> List:
+    arguments.space()
+    reference = arguments.astring()
+    arguments.space()
+    pattern = arguments.list_mailbox()
+    arguments.end()
+    if len(reference) + len(pattern) > MAX_PATTERN_OCTETS:
+        raise BadSyntax("pattern too long")
+    try:
+        return List(
+            tag=tag,
+            reference=names.decode(reference),
+            pattern=names.decode(pattern),
+            subscribed=subscribed,
+        )
+    except names.BadName as error:
+        raise BadSyntax(str(error)) from None
+
+
+def parse_status(tag: bytes, arguments: Arguments) -> Status:
+    """STATUS SP mailbox SP "(" status-att … ")"."""
+    arguments.space()
+    name = mailbox(arguments)
+    arguments.space()
+    arguments.expect(b"(")
+    items: list[StatusItem] = []
+    while not arguments.take(b")"):
+        if items:
+            arguments.space()
+        item = _STATUS_ITEMS.get(arguments.word())
+        if item is None:
+            raise BadSyntax("unknown status item")
+        if item not in items:
+            items.append(item)
+    if not items:
+        raise BadSyntax("empty list")
+    arguments.end()
+    return Status(tag=tag, mailbox=name, items=tuple(items))
+
+
+def parse_append_head(tag: bytes, arguments: Arguments, size_octets: int) -> Append:
+    """APPEND SP mailbox [SP flag-list] [SP date-time] SP, up to the message."""
+    arguments.space()
+    name = mailbox(arguments)
+    arguments.space()
+    flags: tuple[bytes, ...] = ()
+    date: int | None = None
+    if arguments.peek() == 0x28:
+        flags = arguments.flag_list()
+        arguments.space()
+    if arguments.peek() == 0x22:
+        try:
+            date = parse_date_time(arguments.string())
+        except ValueError:
+            raise BadSyntax("bad date-time") from None
+        arguments.space()
+    if not arguments.at_literal():
+        raise BadSyntax("expected a literal")
+    return Append(
+        tag=tag,
+        mailbox=name,
+        flags=flags,
+        internal_date=date,
+        size_octets=size_octets,
+    )

@@ -1,0 +1,82 @@
+"""Which command may come in which state, and how its arguments are read.
+
+A new command is a value in `commands`, a parse function and a row here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.protocol.imap import commands, parse_fetch, parse_mailbox, parse_search
+from pyeonji.protocol.imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, WITH_MAILBOX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyeonji.protocol.imap.commands import Command
+    from pyeonji.protocol.imap.states import State
+    from pyeonji.protocol.imap.tokens import Arguments
+
+    Parse = Callable[[bytes, Arguments], Command]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A command's states, and the reader of what follows its name."""
+
+    states: frozenset[State]
+    parse: Parse
+
+
+def _bare(make: type[Command]) -> Parse:
+    def parse(tag: bytes, arguments: Arguments) -> Command:
+        arguments.end()
+        return make(tag=tag)
+
+    return parse
+
+
+def _append(tag: bytes, arguments: Arguments) -> Command:
+    """APPEND without a literal at the end of its head: always wrong."""
+    return parse_mailbox.parse_append_head(tag, arguments, 0)
+
+
+COMMANDS: Final[dict[bytes, Rule]] = {
+    b"CAPABILITY": Rule(ANY, _bare(commands.Capability)),
+    b"NOOP": Rule(ANY, _bare(commands.Noop)),
+    b"LOGOUT": Rule(ANY, _bare(commands.Logout)),
+    b"ID": Rule(ANY, parse_mailbox.parse_id),
+    b"STARTTLS": Rule(BEFORE_LOGIN, _bare(commands.StartTls)),
+    b"AUTHENTICATE": Rule(BEFORE_LOGIN, parse_mailbox.parse_authenticate),
+    b"LOGIN": Rule(BEFORE_LOGIN, parse_mailbox.parse_login),
+    b"ENABLE": Rule(AFTER_LOGIN, parse_mailbox.parse_enable),
+    b"SELECT": Rule(AFTER_LOGIN, parse_mailbox.parse_select),
+    b"EXAMINE": Rule(AFTER_LOGIN, parse_mailbox.parse_examine),
+    b"CREATE": Rule(AFTER_LOGIN, parse_mailbox.parse_create),
+    b"DELETE": Rule(AFTER_LOGIN, parse_mailbox.parse_delete),
+    b"RENAME": Rule(AFTER_LOGIN, parse_mailbox.parse_rename),
+    b"SUBSCRIBE": Rule(AFTER_LOGIN, parse_mailbox.parse_subscribe),
+    b"UNSUBSCRIBE": Rule(AFTER_LOGIN, parse_mailbox.parse_unsubscribe),
+    b"LIST": Rule(AFTER_LOGIN, parse_mailbox.parse_list),
+    b"LSUB": Rule(AFTER_LOGIN, parse_mailbox.parse_lsub),
+    b"NAMESPACE": Rule(AFTER_LOGIN, _bare(commands.Namespace)),
+    b"STATUS": Rule(AFTER_LOGIN, parse_mailbox.parse_status),
+    b"APPEND": Rule(AFTER_LOGIN, _append),
+    b"IDLE": Rule(AFTER_LOGIN, _bare(commands.Idle)),
+    b"CHECK": Rule(WITH_MAILBOX, _bare(commands.Check)),
+    b"CLOSE": Rule(WITH_MAILBOX, _bare(commands.Close)),
+    b"UNSELECT": Rule(WITH_MAILBOX, _bare(commands.Unselect)),
+    b"EXPUNGE": Rule(WITH_MAILBOX, parse_fetch.parse_expunge),
+    b"SEARCH": Rule(WITH_MAILBOX, parse_search.parse_search),
+    b"FETCH": Rule(WITH_MAILBOX, parse_fetch.parse_fetch),
+    b"STORE": Rule(WITH_MAILBOX, parse_fetch.parse_store),
+    b"COPY": Rule(WITH_MAILBOX, parse_fetch.parse_copy),
+    b"MOVE": Rule(WITH_MAILBOX, parse_fetch.parse_move),
+    b"UID EXPUNGE": Rule(WITH_MAILBOX, parse_fetch.parse_uid_expunge),
+    b"UID SEARCH": Rule(WITH_MAILBOX, parse_search.parse_uid_search),
+    b"UID FETCH": Rule(WITH_MAILBOX, parse_fetch.parse_uid_fetch),
+    b"UID STORE": Rule(WITH_MAILBOX, parse_fetch.parse_uid_store),
+    b"UID COPY": Rule(WITH_MAILBOX, parse_fetch.parse_uid_copy),
+    b"UID MOVE": Rule(WITH_MAILBOX, parse_fetch.parse_uid_move),
+}
