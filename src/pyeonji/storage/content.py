@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import mmap
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -20,6 +22,21 @@ class BlobFile:
 
 Content = bytes | BlobFile
 """A message up to SMALL_BLOB_OCTETS is bytes, a larger one a file."""
+
+
+@contextmanager
+def opened(content: Content) -> Iterator[bytes | mmap.mmap]:
+    """The octets of a content, a large one mapped and not read."""
+    if not isinstance(content, BlobFile):
+        yield content
+    elif not content.size_octets:
+        yield b""
+    else:
+        with (
+            content.path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        ):
+            yield mapped
 
 
 class Spool(Protocol):

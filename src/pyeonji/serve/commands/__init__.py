@@ -1,0 +1,1 @@
+"""The commands, one family a module; they work with the server up or down."""

@@ -1,0 +1,241 @@
+"""`pyeonji account`: people with mailboxes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pyeonji.base.errors import PermanentError
+from pyeonji.serve.commands.context import Context, print_json, print_table
+from pyeonji.serve.values import ValueRefused, octets
+from pyeonji.storage.credentials import make_credentials
+from pyeonji.storage.errors import NoSuchAccount
+
+if TYPE_CHECKING:
+    from pyeonji.storage.directory import Account, Credentials
+    from pyeonji.storage.embedded import Premises
+
+app = typer.Typer(help="Accounts: people with mailboxes.", no_args_is_help=True)
+
+Address = Annotated[str, typer.Argument(help="An address, e.g. kim@example.org.")]
+FromStdin = Annotated[
+    bool,
+    typer.Option("--password-stdin", help="Read the password's line from stdin."),
+]
+Quota = Annotated[
+    str | None, typer.Option(help='Most octets it may keep, e.g. "5 GB"; "none".')
+]
+Turn = Annotated[
+    list[str] | None,
+    typer.Option("--turn-domain", help="A domain it may ETRN and TURN (repeatable)."),
+]
+
+
+class PasswordRefused(PermanentError):
+    """No password, or two that differ."""
+
+
+def ask_password(*, from_stdin: bool) -> str:
+    """One line of standard input, or asked twice on the terminal."""
+    if from_stdin or not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = typer.prompt("Password", hide_input=True)
+        if typer.prompt("Once more", hide_input=True) != password:
+            raise PasswordRefused("the two passwords differ")
+    if not password:
+        raise PasswordRefused("no password was given")
+    return password
+
+
+def credentials_for(context: Context, premises: Premises, password: str) -> Credentials:
+    """What is kept of a password under this configuration."""
+    sealer = premises.sealer if context.configuration.legacy_auth else None
+    try:
+        return make_credentials(password, sealer=sealer)
+    except ValueError as error:
+        raise PasswordRefused(str(error)) from error
+
+
+def quota_octets(text: str | None) -> int | None:
+    """The quota as written on the command line."""
+    if text is None or text == "none":
+        return None
+    try:
+        return octets(text)
+    except ValueRefused as refused:
+        raise typer.BadParameter(str(refused), param_hint="--quota") from None
+
+
+@app.command(
+    "add",
+    epilog="Example: `echo secret | pyeonji account add kim@example.org "
+    "--password-stdin`",
+)
+def add(
+    context: typer.Context,
+    address: Address,
+    name: Annotated[str, typer.Option(help="Display name.")] = "",
+    quota: Quota = None,
+    turn_domain: Turn = None,
+    *,
+    administrator: Annotated[
+        bool, typer.Option("--administrator", help="May see and change everything.")
+    ] = False,
+    password_stdin: FromStdin = False,
+) -> None:
+    """Make an account; the first one of a domain reads its postmaster's mail."""
+    kept: Context = context.obj
+    password = ask_password(from_stdin=password_stdin)
+
+    async def work(premises: Premises) -> None:
+        account = await premises.directory.add_account(
+            address,
+            credentials_for(kept, premises, password),
+            name=name,
+            quota_octets=quota_octets(quota),
+            administrator=administrator,
+            turn_domains=tuple(turn_domain or ()),
+        )
+        await premises.mail.account(account.id)  # makes its folder and mailboxes
+
+    kept.run(work)
+    print(f"account {address} added")
+
+
+@app.command("list", epilog="Example: `pyeonji account list --json`")
+def list_(
+    context: typer.Context,
+    domain: Annotated[str | None, typer.Option(help="Only of this domain.")] = None,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show all accounts with what they hold."""
+
+    async def work(premises: Premises) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = []
+        for account in await premises.directory.accounts(domain):
+            usage = await (await premises.mail.account(account.id)).usage()
+            rows.append(
+                {
+                    "address": account.address,
+                    "id": account.id,
+                    "name": account.name,
+                    "enabled": account.enabled,
+                    "administrator": account.administrator,
+                    "quota_octets": account.quota_octets,
+                    "turn_domains": list(account.turn_domains),
+                    "messages": usage.messages,
+                    "octets": usage.octets,
+                }
+            )
+        return rows
+
+    kept: Context = context.obj
+    rows = kept.run(work)
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ("Address", "Name", "Messages", "Octets", "Quota", "State"),
+        (
+            (
+                row["address"],
+                row["name"] or "-",
+                row["messages"],
+                row["octets"],
+                row["quota_octets"] or "-",
+                "on" if row["enabled"] else "disabled",
+            )
+            for row in rows
+        ),
+    )
+
+
+async def _one(premises: Premises, address: str) -> Account:
+    account = await premises.directory.account_at(address)
+    if account is None:
+        raise NoSuchAccount(f"there is no account {address}")
+    return account
+
+
+@app.command("password", epilog="Example: `pyeonji account password kim@example.org`")
+def password(
+    context: typer.Context, address: Address, *, password_stdin: FromStdin = False
+) -> None:
+    """Set a new password."""
+    kept: Context = context.obj
+    given = ask_password(from_stdin=password_stdin)
+
+    async def work(premises: Premises) -> None:
+        account = await _one(premises, address)
+        await premises.directory.set_credentials(
+            account.id, credentials_for(kept, premises, given)
+        )
+
+    kept.run(work)
+    print(f"password of {address} changed")
+
+
+@app.command("set", epilog="Example: `pyeonji account set kim@example.org --quota 5GB`")
+def set_(
+    context: typer.Context,
+    address: Address,
+    name: Annotated[str | None, typer.Option(help="Display name.")] = None,
+    quota: Quota = None,
+    turn_domain: Turn = None,
+    *,
+    enabled: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="May it log in?")
+    ] = None,
+    administrator: Annotated[
+        bool | None, typer.Option("--administrator/--no-administrator")
+    ] = None,
+) -> None:
+    """Change an account."""
+
+    async def work(premises: Premises) -> None:
+        account = await _one(premises, address)
+        if name is not None:
+            account = replace(account, name=name)
+        if quota is not None:
+            account = replace(account, quota_octets=quota_octets(quota))
+        if turn_domain is not None:
+            account = replace(account, turn_domains=tuple(turn_domain))
+        if enabled is not None:
+            account = replace(account, enabled=enabled)
+        if administrator is not None:
+            account = replace(account, administrator=administrator)
+        await premises.directory.update_account(account)
+
+    kept: Context = context.obj
+    kept.run(work)
+    print(f"account {address} changed")
+
+
+@app.command("remove", epilog="Example: `pyeonji account remove kim@example.org --yes`")
+def remove(
+    context: typer.Context,
+    address: Address,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    keep_mail: Annotated[
+        bool, typer.Option("--keep-mail", help="Leave its folder where it is.")
+    ] = False,
+) -> None:
+    """Remove an account and, unless told otherwise, all its mail."""
+    if not yes and not keep_mail:
+        typer.confirm(f"Erase {address} and all its mail?", abort=True)
+
+    async def work(premises: Premises) -> None:
+        account = await _one(premises, address)
+        await premises.directory.remove_account(account.id)
+        if not keep_mail:
+            await premises.mail.erase(account.id)
+
+    kept: Context = context.obj
+    kept.run(work)
+    print(f"account {address} removed")

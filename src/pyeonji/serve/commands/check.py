@@ -1,0 +1,38 @@
+"""`pyeonji verify`: does everything that is kept still fit together?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pyeonji.serve.commands.context import print_json
+from pyeonji.storage.embedded.verify import verify as verify_data
+
+if TYPE_CHECKING:
+    from pyeonji.serve.commands.context import Context
+
+
+def verify(
+    context: typer.Context,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check checksums, counters, uids and files; exit code 1 on any finding.
+
+    May run beside the server; what is being written meanwhile is no finding.
+    """
+    kept: Context = context.obj
+    report = verify_data(kept.configuration.data)
+    if json:
+        print_json(report)
+    else:
+        for finding in report.findings:
+            print(finding)
+        print(
+            f"{report.accounts} accounts, {report.messages} messages, "
+            f"{report.letters} letters in the queue: "
+            + (f"{len(report.findings)} findings" if report.findings else "all is well")
+        )
+    if report.findings:
+        raise typer.Exit(1)

@@ -1,0 +1,80 @@
+"""What all commands share: the configuration, the kept things, and printing."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from pyeonji.serve.configuration import Configuration, read
+from pyeonji.storage.embedded import Premises, open_premises
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+
+
+class Context:
+    """The configuration file that was chosen; read when first needed."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._configuration: Configuration | None = None
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration. Raises ConfigurationError."""
+        if self._configuration is None:
+            self._configuration = read(self.file)
+        return self._configuration
+
+    def run(self, work: Callable[[Premises], Awaitable[T]]) -> T:
+        """Open what is kept, do something with it, close it."""
+
+        async def whole() -> T:
+            premises = await open_premises(self.configuration.data)
+            try:
+                return await work(premises)
+            finally:
+                await premises.close()
+
+        return asyncio.run(whole())
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(_plain(value))))
+    sys.stdout.buffer.write(b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return value
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people; wide on a pipe, so that nothing is cut."""
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(printable(str(cell)) for cell in row))
+    console.print(table)
+
+
+def printable(text: str) -> str:
+    """Text of strangers for a terminal: no control characters, no markup."""
+    visible = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return visible.replace("[", r"\[")

@@ -1,0 +1,124 @@
+"""`pyeonji domain`: the domains whose mail is kept here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pyeonji.serve.commands.context import Context, print_json, print_table
+from pyeonji.storage.directory import Domain
+from pyeonji.storage.errors import NoSuchAccount, NoSuchDomain
+
+if TYPE_CHECKING:
+    from pyeonji.base.ids import AccountId
+    from pyeonji.storage.embedded import Premises
+
+app = typer.Typer(help="Domains whose mail is kept here.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="A domain, e.g. example.org.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("add", epilog="Example: `pyeonji domain add example.org`")
+def add(context: typer.Context, name: Name) -> None:
+    """Keep mail for a domain."""
+
+    async def work(premises: Premises) -> None:
+        await premises.directory.add_domain(Domain(name=name))
+
+    kept: Context = context.obj
+    kept.run(work)
+    print(f"domain {name} added")
+
+
+@app.command("list", epilog="Example: `pyeonji domain list --json`")
+def list_(context: typer.Context, *, json: Json = False) -> None:
+    """Show all domains."""
+
+    async def work(premises: Premises) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = []
+        for domain in await premises.directory.domains():
+            administrator = (
+                await premises.directory.account(domain.administrator)
+                if domain.administrator
+                else None
+            )
+            accounts = await premises.directory.accounts(domain.name)
+            rows.append(
+                {
+                    "name": domain.name,
+                    "administrator": administrator.address if administrator else None,
+                    "catch_all": domain.catch_all,
+                    "accounts": len(accounts),
+                }
+            )
+        return rows
+
+    kept: Context = context.obj
+    rows = kept.run(work)
+    if json:
+        print_json(rows)
+    else:
+        print_table(
+            ("Domain", "Accounts", "Postmaster", "Catch-all"),
+            (
+                (
+                    r["name"],
+                    r["accounts"],
+                    r["administrator"] or "-",
+                    r["catch_all"] or "-",
+                )
+                for r in rows
+            ),
+        )
+
+
+@app.command(
+    "set",
+    epilog="Example: `pyeonji domain set example.org --catch-all kim@example.org`",
+)
+def set_(
+    context: typer.Context,
+    name: Name,
+    administrator: Annotated[
+        str | None, typer.Option(help="The account that reads postmaster's mail.")
+    ] = None,
+    catch_all: Annotated[
+        str | None,
+        typer.Option(help='Address for unknown local parts; "" for none.'),
+    ] = None,
+) -> None:
+    """Change a domain."""
+
+    async def work(premises: Premises) -> None:
+        domain = await premises.directory.domain(name)
+        if domain is None:
+            raise NoSuchDomain(name)
+        account_id: AccountId | None = domain.administrator
+        if administrator is not None:
+            account = await premises.directory.account_at(administrator)
+            if account is None:
+                raise NoSuchAccount(administrator)
+            account_id = account.id
+        catching = domain.catch_all if catch_all is None else catch_all or None
+        await premises.directory.update_domain(
+            replace(domain, administrator=account_id, catch_all=catching)
+        )
+
+    kept: Context = context.obj
+    kept.run(work)
+    print(f"domain {name} changed")
+
+
+@app.command("remove", epilog="Example: `pyeonji domain remove example.org`")
+def remove(context: typer.Context, name: Name) -> None:
+    """Keep no mail for a domain any more; its accounts must be gone first."""
+
+    async def work(premises: Premises) -> None:
+        await premises.directory.remove_domain(name)
+
+    kept: Context = context.obj
+    kept.run(work)
+    print(f"domain {name} removed")
