@@ -46,7 +46,8 @@ class Session:
 
     __slots__ = (
         "_account", "_end_watch", "_selected", "append_tag", "appending",
-        "bad_commands", "connection", "enabled", "exchange", "house", "idle_tag", "login_attempts",
+        "bad_commands", "connection", "enabled", "exchange", "house", "idle_tag",
+        "login_attempts",
         "machine", "refreshing", "sasl_tag", "user", "wake",
     )  # fmt: skip
 
