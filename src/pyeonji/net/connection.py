@@ -38,7 +38,9 @@ log = structlog.get_logger("pyeonji.net")
 class Door(Protocol):
     """What answers one connection; made anew for each."""
 
-    machine: Machine
+    @property
+    def machine(self) -> Machine:
+        """What the octets go into; may change when roles turn."""
 
     async def answer(self, event: Any) -> None:
         """Answer one event of the machine."""

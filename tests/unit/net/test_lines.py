@@ -15,7 +15,8 @@ PIECES = st.sampled_from(
 
 
 def lines(*packets: bytes) -> list[object]:
-    reader, found = LineReader(), []
+    reader = LineReader()
+    found: list[object] = []
     for packet in packets:
         reader.feed(packet)
         while (line := reader.next_line(LIMIT)) is not NEED_DATA:
