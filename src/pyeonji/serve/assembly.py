@@ -1,0 +1,310 @@
+"""One worker put together: stations made of Options, and wired to each other.
+
+This is the only place where the MTA meets the MDA: what one needs of the other
+is passed in here as a callable.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.base.clock import SystemClock
+from pyeonji.base.ids import letter_ids
+from pyeonji.mda import lmtp
+from pyeonji.mda.aliases import Aliases
+from pyeonji.mda.deliver import Deliverer
+from pyeonji.mra import imap, pop3
+from pyeonji.mta.options import Options as MtaOptions
+from pyeonji.mta.options import Route
+from pyeonji.mta.queue.runner import Runner
+from pyeonji.mta.receive.receiver import DoorKind, Receiver
+from pyeonji.mta.relay.relay import Relay
+from pyeonji.mta.trace import from_clause, received
+from pyeonji.net.dns import Resolver
+from pyeonji.net.listener import Limits, Listener, connection_ids
+from pyeonji.net.tls import reload, server_context
+from pyeonji.serve.configuration import Configuration, ConfigurationError
+from pyeonji.storage.embedded import Store, open_store
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pyeonji.base.clock import Clock
+    from pyeonji.base.ids import LetterId
+    from pyeonji.net.connection import Connection, Door
+    from pyeonji.protocol.smtp.server import ServerMachine
+    from pyeonji.serve.configuration import ListenerSettings, RouteSettings
+    from pyeonji.serve.supervisor import WorkerStart
+    from pyeonji.storage.authentication import Authenticator
+
+BUSY: Final = {
+    "smtp": b"421 4.7.0 too many connections, come back later\r\n",
+    "submission": b"421 4.7.0 too many connections, come back later\r\n",
+    "lmtp": b"421 4.7.0 too many connections, come back later\r\n",
+    "imap": b"* BYE [UNAVAILABLE] too many connections, come back later\r\n",
+    "pop3": b"-ERR [SYS/TEMP] too many connections, come back later\r\n",
+}
+"""What a peer over the limits hears."""
+
+
+class Station:
+    """Everything of one worker process."""
+
+    def __init__(
+        self,
+        start: WorkerStart,
+        store: Store,
+        context: ssl.SSLContext,
+        clock: Clock,
+    ) -> None:
+        self.listeners: list[Listener] = []
+        self._start = start
+        self._store = store
+        self._context = context
+        self._clock = clock
+        self._next_id = letter_ids(start.number, lambda: int(clock.time() * 1000))
+        self._authenticator: Authenticator = store.authenticator(
+            legacy=start.configuration.legacy_auth
+        )
+        self._build(start.configuration)
+        self._runner.start()
+        new_id = connection_ids(start.number)
+        limits = start.configuration.limits
+        for bound in start.listeners:
+            settings = bound.settings
+            self.listeners.append(
+                Listener(
+                    settings.name,
+                    bound.socket,
+                    self._door_maker(settings),
+                    tls_context=None if settings.tls == "none" else context,
+                    implicit_tls=settings.tls == "implicit",
+                    busy=BUSY[settings.protocol],
+                    limits=Limits(
+                        connections=limits.connections,
+                        per_network=limits.connections_per_network,
+                    ),
+                    new_id=new_id,
+                )
+            )
+
+    @classmethod
+    async def open(cls, start: WorkerStart) -> Station:
+        """Open what is kept and wire everything; listeners don't accept yet.
+
+        Raises:
+            StorageUnavailable: the data can't be opened.
+            ConfigurationError: certificate or key can't be used.
+        """
+        clock = SystemClock()
+        context = _context(*start.certificate)
+        store = await open_store(
+            start.configuration.data, worker=start.number, clock=clock
+        )
+        return cls(start, store, context, clock)
+
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Use another configuration from now on; connections go on as they are.
+
+        Raises:
+            ConfigurationError: and everything stays.
+        """
+        mta_options(configuration)  # everything that can fail, before any change
+        tls = configuration.tls
+        if tls.certificate is not None and tls.key is not None:
+            try:
+                reload(self._context, tls.certificate, tls.key)
+            except OSError as error:
+                raise ConfigurationError(f"{tls.certificate}: {error}") from error
+        runner = self._runner
+        self._wire(configuration)
+        runner.options = self._options
+        self._runner = runner
+        settings = {each.name: each for each in configuration.listeners}
+        for listener in self.listeners:
+            if listener.name in settings:
+                listener.make_door = self._door_maker(settings[listener.name])
+
+    async def close(self) -> None:
+        """Finish deliveries under way and close what is kept."""
+        await self._runner.stop()
+        await self._store.close()
+        self._authenticator.close()
+
+    # -- wiring
+
+    def _build(self, configuration: Configuration) -> None:
+        self._wire(configuration)
+        self._runner = Runner(
+            options=self._options,
+            queue=self._store.queue,
+            clock=self._clock,
+            relay=self._relay,
+            deliver=self._deliverer.deliver,
+            sync=self._store.mail.sync,
+            expand=self._aliases.expand,
+            is_local=self._aliases.is_local,
+            office=self._store.office,
+        )
+
+    def _wire(self, configuration: Configuration) -> None:
+        """Make all that depends on the configuration."""
+        self._configuration = configuration
+        self._options = mta_options(configuration)
+        self._aliases = Aliases(
+            self._store.directory,
+            hostname=configuration.hostname,
+            delimiter=configuration.recipient_delimiter,
+        )
+        self._deliverer = Deliverer(self._aliases, self._store.mail)
+        self._relay = Relay(self._options, Resolver(configuration.dns_servers))
+
+    def _door_maker(self, settings: ListenerSettings) -> Callable[[Connection], Door]:
+        """What answers connections of a listener."""
+        makers: dict[
+            str, Callable[[ListenerSettings], Callable[[Connection], Door]]
+        ] = {
+            "smtp": partial(self._smtp, submission=False),
+            "submission": partial(self._smtp, submission=True),
+            "lmtp": self._lmtp,
+            "imap": self._imap,
+            "pop3": self._pop3,
+        }
+        return makers[settings.protocol](settings)
+
+    def _smtp(
+        self, settings: ListenerSettings, *, submission: bool
+    ) -> Callable[[Connection], Door]:
+        receiver = Receiver(
+            options=self._options,
+            directory=self._store.directory,
+            queue=self._store.queue,
+            office=self._store.office,
+            authenticator=self._authenticator,
+            expand=self._aliases.expand,
+            is_local=self._aliases.is_local,
+            clock=self._clock,
+            next_id=self._next_id,
+            take=self._runner.take,
+            runner=self._runner,
+        )
+        kind = DoorKind(submission=submission, plaintext_auth=settings.plaintext_auth)
+        return lambda connection: receiver.door(connection, kind)
+
+    def _lmtp(self, _settings: ListenerSettings) -> Callable[[Connection], Door]:
+        configuration = self._configuration
+        return lmtp.door(
+            lmtp.Stations(
+                options=lmtp.LmtpOptions(
+                    hostname=configuration.hostname,
+                    max_message_octets=configuration.limits.message_octets,
+                    max_recipients=configuration.limits.recipients,
+                ),
+                aliases=self._aliases,
+                deliverer=self._deliverer,
+                store=self._store.mail,
+                clock=self._clock,
+                new_letter_id=self._next_id,
+                new_spool=self._store.queue.spool,
+                received=self._received,
+            )
+        )
+
+    def _received(
+        self,
+        machine: ServerMachine,
+        connection: Connection,
+        letter_id: LetterId,
+        recipient: str,
+    ) -> bytes:
+        tls = connection.tls
+        return received(
+            origin=from_clause(
+                machine.client_name,
+                connection.peer_address,
+                (tls.version, tls.cipher) if tls is not None else None,
+            ),
+            hostname=self._configuration.hostname,
+            protocol=machine.with_protocol(),
+            letter_id=letter_id,
+            recipient=recipient if recipient.isascii() else "",
+            unix_second=int(time.time()),
+        )
+
+    def _imap(self, settings: ListenerSettings) -> Callable[[Connection], Door]:
+        return imap.door(
+            imap.Options(
+                hostname=self._configuration.hostname,
+                plaintext_auth=settings.plaintext_auth,
+                message_octets=self._configuration.limits.message_octets,
+            ),
+            self._store.directory,
+            self._store.mail,
+            self._authenticator,
+            spool=self._store.queue.spool,
+            clock=self._clock,
+        )
+
+    def _pop3(self, settings: ListenerSettings) -> Callable[[Connection], Door]:
+        return pop3.door(
+            pop3.Options(
+                hostname=self._configuration.hostname,
+                plaintext_auth=settings.plaintext_auth,
+                apop=self._configuration.legacy_auth,
+            ),
+            self._store.directory,
+            self._store.mail,
+            self._authenticator,
+        )
+
+
+def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+    try:
+        return server_context(certificate, key)
+    except OSError as error:
+        raise ConfigurationError(
+            f"certificate {certificate}, key {key}: {error}"
+        ) from (error)
+
+
+def mta_options(configuration: Configuration) -> MtaOptions:
+    """What the MTA is told.
+
+    Raises:
+        ConfigurationError: a password file can't be read.
+    """
+    routes = (_route(each) for each in configuration.routes)
+    return MtaOptions(
+        hostname=configuration.hostname,
+        max_message_octets=configuration.limits.message_octets,
+        max_recipients=configuration.limits.recipients,
+        retry=configuration.queue.retry_s,
+        expire=configuration.queue.expire_s,
+        routes={route.domain: route for route in routes},
+        own_endpoints=frozenset(
+            (each.host, each.port)
+            for each in configuration.listeners
+            if each.protocol == "smtp"
+        ),
+    )
+
+
+def _route(settings: RouteSettings) -> Route:
+    password = ""
+    if settings.password_file is not None:
+        try:
+            lines = settings.password_file.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{settings.password_file}: {error}") from error
+        password = lines[0] if lines else ""
+    return Route(
+        domain=settings.domain.lower(),
+        hosts=settings.next_hops,
+        user=settings.user,
+        password=password,
+        require_tls=settings.tls == "required",
+    )
