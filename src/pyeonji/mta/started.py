@@ -17,7 +17,7 @@ class Started(Generic[T]):
     is parsed while its commit is on the way to the disk. Must be awaited.
     """
 
-    __slots__ = ("_awaited", "_ended", "_work", "_value")
+    __slots__ = ("_awaited", "_ended", "_value", "_work")
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
         """Begin.

@@ -62,9 +62,7 @@ async def expand(door: Door, text: str) -> None:
         members = alias.targets[:MAX_LISTED]
         door.smtp.reply(250, "2.1.5", *(f"<{member}>" for member in members))
     elif account is not None:
-        door.smtp.reply(
-            250, "2.1.5", f"{_phrase(account.name)}<{account.address}>"
-        )
+        door.smtp.reply(250, "2.1.5", f"{_phrase(account.name)}<{account.address}>")
     else:
         door.smtp.reply(550, "5.1.1", "no such list here")
 
@@ -83,6 +81,8 @@ async def start_queue(door: Door, node: str) -> None:
     except StorageUnavailable:
         door.smtp.reply(458, "4.3.0", f"unable to queue messages for node {node}")
         return
+    if door.receiver.runner is not None:
+        door.receiver.runner.wake()
     if count == 0:
         door.smtp.reply(251, "2.0.0", f"no messages waiting for node {node}")
     else:

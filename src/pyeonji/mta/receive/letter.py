@@ -94,12 +94,10 @@ async def take_end(door: Door) -> None:
             return
     except StorageUnavailable:
         refusal = NO_ROOM
-    _refuse(door, refusal or NO_ROOM)
+    _refuse(door, NO_ROOM if refusal is None else refusal)
 
 
-async def _begin_body(
-    door: Door, transaction: Transaction, end: int
-) -> Refusal | None:
+async def _begin_body(door: Door, transaction: Transaction, end: int) -> Refusal | None:
     """The header is whole (or too long): judge it and pass on what there is."""
     head = bytes(transaction.head)
     header = head if end < 0 else head[:end]
@@ -124,8 +122,10 @@ async def _judge(
         max_received=door.receiver.options.max_received,
         recipients=transaction.local,
     )
-    if refusal is not None or door.account is None:
-        return refusal or header
+    if refusal is not None:
+        return refusal
+    if door.account is None:
+        return header
     return await door.receiver.submitter.complete(
         header,
         account=door.account,
@@ -162,8 +162,8 @@ async def _accept(
         if transaction.local and not isinstance(content, BlobFile):
             prepared = prepare_content(content)
         queued = await accepting
-    except StorageUnavailable as error:
-        log.error("smtp.not_kept", connection=door.connection.id, reason=str(error))
+    except StorageUnavailable:
+        log.exception("smtp.not_kept", connection=door.connection.id)
         _refuse(door, NO_ROOM)
         return
     door.transaction = None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.mta.receive.door import Door
 from pyeonji.mta.submit.policy import Submitter
-from pyeonji.protocol.smtp.options import ALL_OFFERS, Options as MachineOptions
+from pyeonji.protocol.smtp.options import ALL_OFFERS
+from pyeonji.protocol.smtp.options import Options as MachineOptions
 from pyeonji.protocol.smtp.words import Offer
 
 if TYPE_CHECKING:
@@ -82,9 +83,7 @@ class Receiver:
         connection.set_timeout(self.options.timeouts.server)
         return Door(self, connection, self.machine_options(connection, kind))
 
-    def machine_options(
-        self, connection: Connection, kind: DoorKind
-    ) -> MachineOptions:
+    def machine_options(self, connection: Connection, kind: DoorKind) -> MachineOptions:
         """What the machine of a connection offers."""
         can_start_tls = connection.can_start_tls or connection.tls is not None
         legacy = self.authenticator.legacy

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pyeonji.mta.options import Options, Route
     from pyeonji.mta.relay.nexthop import NextHops, Target
+    from pyeonji.mta.relay.session import Stream
     from pyeonji.net.dial import ClientStream
 
 Dial = Callable[[str, int, "ssl.SSLContext", float], Awaitable["ClientStream"]]
@@ -113,7 +114,7 @@ class Caller:
             talk = _Talk(stream, machine, name, timeouts.greeting)
             await talk.greet()
             if tls and machine.offers(Offer.STARTTLS):
-                await talk.start_tls(target.host)
+                await talk.start_tls(stream, target.host)
             elif route is not None and route.require_tls:
                 raise CallFailed(Fate.LATER, "4.7.4", f"{name} offers no STARTTLS")
             if route is not None and route.user:
@@ -134,7 +135,7 @@ class _Talk:
     """The first words with a next hop."""
 
     def __init__(
-        self, stream: ClientStream, machine: ClientMachine, name: str, wait: float
+        self, stream: Stream, machine: ClientMachine, name: str, wait: float
     ) -> None:
         self._stream = stream
         self._machine = machine
@@ -150,13 +151,13 @@ class _Talk:
             self._refused(event.reply.code, event.reply.enhanced, event.reply.text)
         await self._hello()
 
-    async def start_tls(self, server_name: str) -> None:
+    async def start_tls(self, stream: ClientStream, server_name: str) -> None:
         """Encrypt (RFC 3207 §4), then say hello again."""
         self._machine.start_tls()
         event = await event_of(self._stream, self._machine, self._wait)
         if not isinstance(event, TlsReady) or not event.go:
             raise TlsFailed("STARTTLS refused")
-        await self._stream.start_tls(_sni(server_name))
+        await stream.start_tls(_sni(server_name))
         self._machine.tls_started()
         await self._hello()
 
@@ -202,3 +203,23 @@ def _sni(host: str) -> str | None:
     """A name for SNI: none for addresses (RFC 6066 §3)."""
     last = host.rpartition(".")[2]
     return None if ":" in host or last.isdecimal() else host
+
+
+async def session_over(stream: Stream, options: Options) -> Session:
+    """A session over a connection whose roles have turned (RFC 2645 §5.2).
+
+    The peer greets as a server does; nothing of TLS, which it has or has not.
+
+    Raises:
+        Unreachable, CallFailed.
+    """
+    machine = ClientMachine(ClientOptions(hostname=options.hostname))
+    talk = _Talk(stream, machine, "turned connection", options.timeouts.greeting)
+    await talk.greet()
+    return Session(
+        stream,
+        machine,
+        remote="turned connection",
+        timeouts=options.timeouts,
+        facts={"next_hop": "turned connection"},
+    )

@@ -94,9 +94,7 @@ class Submitter:
         except BadHeader as error:
             return Refusal(550, "5.6.0", f"the letter's header is not right: {error}")
 
-    async def _check_authors(
-        self, fields: Header, account: Account
-    ) -> Refusal | None:
+    async def _check_authors(self, fields: Header, account: Account) -> Refusal | None:
         """Sender and From must be names of the account.
 
         LIBERTY: in a redirected letter From is its author's; the names that
