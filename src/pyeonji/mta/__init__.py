@@ -8,6 +8,11 @@ reached an end that is stable too.
 
 How it is put together, once for each worker process::
 
+    from pyeonji.mta.options import Options, Route
+    from pyeonji.mta.queue.runner import Runner
+    from pyeonji.mta.receive.receiver import DoorKind, Receiver
+    from pyeonji.mta.relay.relay import Relay
+
     aliases = Aliases(directory, hostname=hostname)
     deliverer = Deliverer(aliases, store)
     runner = Runner(
@@ -26,10 +31,3 @@ How it is put together, once for each worker process::
     kind = DoorKind(submission=False, plaintext_auth=False)
     make_door = lambda connection: receiver.door(connection, kind)
 """
-
-from pyeonji.mta.options import Options, Route, Timeouts
-from pyeonji.mta.queue.runner import Runner
-from pyeonji.mta.receive.receiver import DoorKind, Receiver
-from pyeonji.mta.relay.relay import Relay
-
-__all__ = ["DoorKind", "Options", "Receiver", "Relay", "Route", "Runner", "Timeouts"]

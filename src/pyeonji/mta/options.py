@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECEIVED, MAX_RECIPIENTS
@@ -72,7 +71,7 @@ class Options:
     )
     expire: float = 5 * DAY
     delay_notice: float = 4 * HOUR
-    routes: Mapping[str, Route] = MappingProxyType({})
+    routes: Mapping[str, Route] = field(default_factory=dict)
     relay_port: int = 25
     relay_tls: bool = True  # STARTTLS where it is offered
     timeouts: Timeouts = field(default_factory=Timeouts)

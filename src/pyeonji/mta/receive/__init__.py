@@ -8,8 +8,3 @@ is stable; before that anything can still be refused, after it nothing is lost.
 
 Start at `door`; `receiver` is what all doors of a process share.
 """
-
-from pyeonji.mta.receive.door import Door
-from pyeonji.mta.receive.receiver import DoorKind, Receiver
-
-__all__ = ["Door", "DoorKind", "Receiver"]

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the table at the end names methods of the class above it
 """One SMTP connection: each event of the machine gets its answer.
 
 The answers that need no waiting (most) cost no task. What a transaction has
@@ -112,11 +113,11 @@ class Door:
 
     # -- the answers
 
-    async def hello_(self, event: HelloGiven) -> None:  # noqa: ARG002
+    async def _hello(self, event: HelloGiven) -> None:  # noqa: ARG002
         self.drop()
         self.smtp.accept()
 
-    async def mail_(self, event: MailAsked) -> None:
+    async def _mail(self, event: MailAsked) -> None:
         self.drop()
         account = self.account
         if account is not None and not await self.receiver.submitter.may_send_as(
@@ -135,7 +136,7 @@ class Door:
         self.transaction = Transaction(event)
         self.smtp.accept()
 
-    async def recipient_(self, event: RecipientAsked) -> None:
+    async def _recipient(self, event: RecipientAsked) -> None:
         """Take whom we know, or whom this client may send to.
 
         Recipients are expanded here, so that unknown ones are refused before
@@ -180,72 +181,72 @@ class Door:
         domain = canonical_domain(path.rpartition("@")[2])
         return domain != EVERY_OTHER_DOMAIN and domain in self.receiver.options.routes
 
-    async def letter_(self, event: LetterReceived) -> None:
+    async def _letter(self, event: LetterReceived) -> None:
         await letter.take_small(self, event.octets)
 
-    async def chunk_(self, event: BodyChunk) -> None:
+    async def _chunk(self, event: BodyChunk) -> None:
         await letter.take_chunk(self, event.octets)
 
-    async def ended_(self, event: BodyEnded) -> None:  # noqa: ARG002
+    async def _ended(self, event: BodyEnded) -> None:  # noqa: ARG002
         await letter.take_end(self)
 
-    async def dropped_(self, event: TransactionDropped) -> None:  # noqa: ARG002
+    async def _dropped(self, event: TransactionDropped) -> None:  # noqa: ARG002
         self.drop()
 
-    async def start_tls_(self, event: StartTlsAsked) -> None:  # noqa: ARG002
+    async def _start_tls(self, event: StartTlsAsked) -> None:  # noqa: ARG002
         self.drop()
         self.smtp.accept()
         await self.connection.start_tls()
         self.smtp.tls_started()
 
-    async def auth_(self, event: AuthAsked) -> None:
+    async def _auth(self, event: AuthAsked) -> None:
         await signing_in.begin_exchange(self, event.mechanism, event.initial)
 
-    async def auth_response_(self, event: AuthResponse) -> None:
+    async def _auth_response(self, event: AuthResponse) -> None:
         await signing_in.respond(self, event.octets)
 
-    async def auth_cancelled_(self, event: AuthCancelled) -> None:  # noqa: ARG002
+    async def _auth_cancelled(self, event: AuthCancelled) -> None:  # noqa: ARG002
         self.exchange = None
 
-    async def verify_(self, event: VerifyAsked) -> None:
+    async def _verify(self, event: VerifyAsked) -> None:
         await inquiries.verify(self, event.text)
 
-    async def expand_(self, event: ExpandAsked) -> None:
+    async def _expand(self, event: ExpandAsked) -> None:
         await inquiries.expand(self, event.text)
 
-    async def etrn_(self, event: EtrnAsked) -> None:
+    async def _etrn(self, event: EtrnAsked) -> None:
         await inquiries.start_queue(self, event.node)
 
-    async def turn_(self, event: TurnAsked) -> None:
+    async def _turn(self, event: TurnAsked) -> None:
         await turning.turn(self, event.domains)
 
-    async def verbose_(self, event: VerboseAsked) -> None:  # noqa: ARG002
+    async def _verbose(self, event: VerboseAsked) -> None:  # noqa: ARG002
         self.smtp.accept()
 
-    async def erring_(self, event: ErrorsMounting) -> None:  # noqa: ARG002
+    async def _erring(self, event: ErrorsMounting) -> None:  # noqa: ARG002
         await asyncio.sleep(ERROR_PAUSE_S)
 
-    async def quit_(self, event: Quit) -> None:  # noqa: ARG002
+    async def _quit(self, event: Quit) -> None:  # noqa: ARG002
         self.drop()
 
 
 _ANSWERS: Final[dict[type, Any]] = {
-    HelloGiven: Door.hello_,
-    MailAsked: Door.mail_,
-    RecipientAsked: Door.recipient_,
-    LetterReceived: Door.letter_,
-    BodyChunk: Door.chunk_,
-    BodyEnded: Door.ended_,
-    TransactionDropped: Door.dropped_,
-    StartTlsAsked: Door.start_tls_,
-    AuthAsked: Door.auth_,
-    AuthResponse: Door.auth_response_,
-    AuthCancelled: Door.auth_cancelled_,
-    VerifyAsked: Door.verify_,
-    ExpandAsked: Door.expand_,
-    EtrnAsked: Door.etrn_,
-    TurnAsked: Door.turn_,
-    VerboseAsked: Door.verbose_,
-    ErrorsMounting: Door.erring_,
-    Quit: Door.quit_,
+    HelloGiven: Door._hello,
+    MailAsked: Door._mail,
+    RecipientAsked: Door._recipient,
+    LetterReceived: Door._letter,
+    BodyChunk: Door._chunk,
+    BodyEnded: Door._ended,
+    TransactionDropped: Door._dropped,
+    StartTlsAsked: Door._start_tls,
+    AuthAsked: Door._auth,
+    AuthResponse: Door._auth_response,
+    AuthCancelled: Door._auth_cancelled,
+    VerifyAsked: Door._verify,
+    ExpandAsked: Door._expand,
+    EtrnAsked: Door._etrn,
+    TurnAsked: Door._turn,
+    VerboseAsked: Door._verbose,
+    ErrorsMounting: Door._erring,
+    Quit: Door._quit,
 }

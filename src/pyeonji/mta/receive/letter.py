@@ -86,15 +86,14 @@ async def take_end(door: Door) -> None:
     try:
         refusal = None
         if transaction.header is None:  # a large letter without a body
-            end = len(transaction.head)
-            refusal = await _begin_body(door, transaction, end)
-        if refusal is None and transaction.spool is not None:
+            refusal = await _begin_body(door, transaction, len(transaction.head))
+        if refusal is None:
             content = await transaction.spool.finish()
             await _accept(door, transaction, content, transaction.header or b"")
             return
     except StorageUnavailable:
         refusal = NO_ROOM
-    _refuse(door, NO_ROOM if refusal is None else refusal)
+    _refuse(door, refusal)
 
 
 async def _begin_body(door: Door, transaction: Transaction, end: int) -> Refusal | None:

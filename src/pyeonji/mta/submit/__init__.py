@@ -5,7 +5,3 @@ SMTP doors use both for every authenticated client. A submitted letter is
 composed anew (header rewritten, body as it came), which docs/decisions/0006
 explains; letters of others are never changed.
 """
-
-from pyeonji.mta.submit.policy import Submitter
-
-__all__ = ["Submitter"]

@@ -63,15 +63,14 @@ def complete(header: bytes, missing: Completion) -> bytes:
         key = name.lower()
         names[key] = names.get(key, 0) + 1
         if key not in _REMOVED:
-            kept.append(match[0])
+            field = match[0].rstrip(b"\r\n")
+            kept.append(field + b"\r\n")  # a bare LF ended it for us: say so clearly
     for key in _ONCE_CHECKED:
         if names.get(key, 0) > 1:
             raise BadHeader(f"{names[key]} {key.decode().capitalize()} fields")
     rest = header[end:]
     if not rest.startswith(b"\r\n"):
         rest = b"\r\n" + rest  # what is no field begins the body
-    if kept and not kept[-1].endswith(b"\n"):
-        kept[-1] += b"\r\n"
     added = "".join(f"{name}: {value}\r\n" for name, value in _added(names, missing))
     return added.encode() + b"".join(kept) + rest
 
