@@ -7,7 +7,6 @@ is passed in here as a callable.
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.clock import SystemClock
@@ -165,16 +164,19 @@ class Station:
 
     def _door_maker(self, settings: ListenerSettings) -> Callable[[Connection], Door]:
         """What answers connections of a listener."""
-        makers: dict[
-            str, Callable[[ListenerSettings], Callable[[Connection], Door]]
-        ] = {
-            "smtp": partial(self._smtp, submission=False),
-            "submission": partial(self._smtp, submission=True),
-            "lmtp": self._lmtp,
-            "imap": self._imap,
-            "pop3": self._pop3,
-        }
-        return makers[settings.protocol](settings)
+        match settings.protocol:
+            case "smtp":
+                return self._smtp(settings, submission=False)
+            case "submission":
+                return self._smtp(settings, submission=True)
+            case "lmtp":
+                return self._lmtp()
+            case "imap":
+                return self._imap(settings)
+            case "pop3":
+                return self._pop3(settings)
+            case other:
+                raise ConfigurationError(f"no door speaks {other}")
 
     def _smtp(
         self, settings: ListenerSettings, *, submission: bool
@@ -195,7 +197,7 @@ class Station:
         kind = DoorKind(submission=submission, plaintext_auth=settings.plaintext_auth)
         return lambda connection: receiver.door(connection, kind)
 
-    def _lmtp(self, _settings: ListenerSettings) -> Callable[[Connection], Door]:
+    def _lmtp(self) -> Callable[[Connection], Door]:
         configuration = self._configuration
         return lmtp.door(
             lmtp.Stations(
@@ -268,7 +270,7 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
     except OSError as error:
         raise ConfigurationError(
             f"certificate {certificate}, key {key}: {error}"
-        ) from (error)
+        ) from error
 
 
 def mta_options(configuration: Configuration) -> MtaOptions:

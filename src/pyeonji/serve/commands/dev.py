@@ -103,6 +103,13 @@ def _in_child(work: object) -> None:
 def introduction(file: Path, base: int) -> str:
     """What to open and what to type."""
     port = {(protocol, tls): base + number for protocol, number, tls in LISTENERS}
+
+    def both(protocol: str) -> str:
+        clear, encrypted = port[protocol, "starttls"], port[protocol, "implicit"]
+        return f"127.0.0.1:{clear} (STARTTLS)  :{encrypted} (TLS)"
+
+    smtp, lmtp = port["smtp", "starttls"], port["lmtp", "none"]
+    inbox = f"imap://127.0.0.1:{port['imap', 'starttls']}/INBOX"
     kim, lee = (f"{name}@{DOMAIN}" for name, _ in ACCOUNTS[:2])
     send = (
         f"--smtp 127.0.0.1:{port['submission', 'starttls']} --tls none "
@@ -116,10 +123,10 @@ def introduction(file: Path, base: int) -> str:
 편지가 준비되었습니다 · Pyeonji is ready
 
   Accounts      {kim}  {lee}     password: {PASSWORD}
-  IMAP          127.0.0.1:{port["imap", "starttls"]} (STARTTLS)  :{port["imap", "implicit"]} (TLS)
-  POP3          127.0.0.1:{port["pop3", "starttls"]} (STARTTLS)  :{port["pop3", "implicit"]} (TLS)
-  Submission    127.0.0.1:{port["submission", "starttls"]} (STARTTLS)  :{port["submission", "implicit"]} (TLS)
-  SMTP (MX)     127.0.0.1:{port["smtp", "starttls"]}     LMTP  127.0.0.1:{port["lmtp", "none"]}
+  IMAP          {both("imap")}
+  POP3          {both("pop3")}
+  Submission    {both("submission")}
+  SMTP (MX)     127.0.0.1:{smtp}     LMTP  127.0.0.1:{lmtp}
   Configuration {file}
 
 Send a letter, read it, and ask where it went:
@@ -131,8 +138,8 @@ Send a letter, read it, and ask where it went:
 
 Or with what you have:
 
-  curl -u {lee}:{PASSWORD} imap://127.0.0.1:{port["imap", "starttls"]}/INBOX -X 'FETCH 1:* ENVELOPE'
-  swaks --server 127.0.0.1:{port["smtp", "starttls"]} --tls --to {kim}
+  curl -u {lee}:{PASSWORD} {inbox} -X 'FETCH 1:* ENVELOPE'
+  swaks --server 127.0.0.1:{smtp} --tls --to {kim}
 
 Ctrl+C ends it.
 """
