@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pyeonji.protocol.imap import commands
 from pyeonji.protocol.imap.commands import (
     Append,
@@ -89,13 +91,9 @@ ARGUMENTS = {
     b"COPY": b" 1 a",
     b"MOVE": b" 1 a",
     b"UID EXPUNGE": b" 1",
-    **{
-        name: b" a"
-        for name in (
-            b"SELECT", b"EXAMINE", b"CREATE", b"DELETE", b"SUBSCRIBE", b"UNSUBSCRIBE",
-        )
-    },
-}  # fmt: skip
+    **dict.fromkeys((b"SELECT", b"EXAMINE", b"CREATE", b"DELETE"), b" a"),
+    **dict.fromkeys((b"SUBSCRIBE", b"UNSUBSCRIBE"), b" a"),
+}
 
 
 def line_of(name: bytes) -> bytes:
@@ -440,7 +438,7 @@ def test_where_packets_split_does_not_matter(
         data, _, _ = data.partition(b"STARTTLS\r\n")
     whole = run(machine_in(state), data)
     points = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-    parts = [data[a:b] for a, b in zip(points, points[1:], strict=False)]
+    parts = [data[a:b] for a, b in itertools.pairwise(points)]
     assert run(machine_in(state), *parts) == whole
     if len(data) < 600:
         assert run(machine_in(state), *(data[i : i + 1] for i in range(len(data)))) == (

@@ -64,8 +64,12 @@ class Selected:
         """
         view = self.view
         if by_uid:
-            last = view.last
-            return messages.ranges(last) if last else []
+            last = view.last  # what came later, the client cannot mean
+            return [
+                (low, min(high, last))
+                for low, high in messages.ranges(last or 1)
+                if low <= last
+            ]
         if not len(view) or messages.largest() > len(view):
             raise NoSuchNumber
         return [

@@ -1,0 +1,253 @@
+r"""Plays IMAP conversations against the real door, shell and storage.
+
+A script has lines `C: …` (the client says), `S: …` (it must hear exactly this
+next), with a number for further clients (`C2:`, `S2:`), and `#` for remarks.
+Lines end in CRLF on the wire. Holes in what is heard: `<n>` a number, `<any>`
+anything. A script fails if something is left unsaid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyeonji.base.clock import SetClock
+from pyeonji.mra.imap import Options, door
+from pyeonji.net.connection import Connection
+from pyeonji.storage.authentication import Authenticator
+from pyeonji.storage.credentials import make_credentials
+from pyeonji.storage.directory import Domain
+from pyeonji.storage.embedded import open_premises
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from pyeonji.mra.imap import ImapDoor
+    from pyeonji.storage.embedded import Premises
+    from pyeonji.storage.mailboxes import AccountStore
+
+ADDRESS = "kim@example.test"
+PASSWORD = "secret"
+WAIT_S = 5.0
+
+LETTER = b"""\
+Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)
+From: Terry Gray <gray@example.test>
+Subject: IMAP4rev1 WG mtg summary and minutes
+To: imap@example.test
+cc: minutes@example.test, "John K" <klensin@example.test>
+Message-Id: <B27397-0100000@example.test>
+MIME-Version: 1.0
+Content-Type: TEXT/PLAIN; CHARSET=US-ASCII
+
+Hello Joe, do you think we can meet at 3:30 tomorrow?
+""".replace(b"\n", b"\r\n")
+
+PARTED = b"""\
+From: kim@example.test
+Subject: =?utf-8?B?7Y647KeA?=
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+
+one
+--b
+Content-Type: message/rfc822
+
+Subject: inner
+X-Inner: yes
+
+inner text
+--b
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: base64
+
+7Y647KeA
+--b--
+""".replace(b"\n", b"\r\n")
+
+
+class MemoryTransport(asyncio.Transport):
+    """What a connection writes is kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.protocol: Connection | None = None
+        self.heard = bytearray()
+        self.closed = False
+        self.paused = False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("192.0.2.7", 40000) if name == "peername" else default
+
+    def set_write_buffer_limits(
+        self, high: int | None = None, low: int | None = None
+    ) -> None:
+        """Nothing is ever too much."""
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        assert not self.closed
+        self.heard += data
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            assert self.protocol is not None
+            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+
+    def abort(self) -> None:
+        self.close()
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, make_door: Callable[[Connection], ImapDoor]) -> None:
+        self.transport = MemoryTransport()
+        self.connection = Connection(
+            make_door, connection_id="test", loop=asyncio.get_running_loop()
+        )
+        self.transport.protocol = self.connection
+        self.connection.connection_made(self.transport)
+
+    def say(self, octets: bytes) -> None:
+        if not self.transport.closed:
+            self.connection.data_received(octets)
+
+    async def settle(self) -> None:
+        """Wait until every answer is made."""
+        async with asyncio.timeout(WAIT_S):
+            while self.connection.busy:  # noqa: ASYNC110 - the shell has no event
+                await asyncio.sleep(0.001)
+
+    async def line(self) -> bytes:
+        """The next line heard."""
+        heard = self.transport.heard
+        async with asyncio.timeout(WAIT_S):
+            while (end := heard.find(b"\r\n")) < 0:
+                assert not self.transport.closed, f"closed after {bytes(heard)!r}"
+                await asyncio.sleep(0.001)
+        line = bytes(heard[:end])
+        del heard[: end + 2]
+        return line
+
+    async def ask(self, octets: bytes) -> bytes:
+        """Say something and return all that is heard until it is answered."""
+        self.say(octets)
+        await self.settle()
+        heard = bytes(self.transport.heard)
+        self.transport.heard.clear()
+        return heard
+
+    async def log_in(self) -> None:
+        await self.line()
+        heard = await self.ask(f"0 LOGIN {ADDRESS} {PASSWORD}\r\n".encode())
+        assert heard.startswith(b"0 OK "), heard
+
+
+class Stage:
+    """A system with one account, and as many clients as wanted."""
+
+    def __init__(
+        self, premises: Premises, account: AccountStore, options: Options
+    ) -> None:
+        self.premises = premises
+        self.account = account
+        self.clock = SetClock()
+
+        async def no_sleep(_: float) -> None:
+            pass
+
+        self.make_door = door(
+            options,
+            premises.directory,
+            premises.mail,
+            Authenticator(
+                premises.directory,
+                sealer=premises.sealer,
+                clock=self.clock,
+                legacy=True,
+                sleep=no_sleep,
+            ),
+            spool=premises.mail.spool,
+            clock=self.clock,
+        )
+
+    def client(self) -> Client:
+        return Client(self.make_door)
+
+
+OPTIONS = Options(hostname="mx.example.test", plaintext_auth=True)
+
+
+@contextlib.asynccontextmanager
+async def stage(options: Options = OPTIONS) -> AsyncIterator[Stage]:
+    with tempfile.TemporaryDirectory() as folder:
+        premises = await open_premises(Path(folder), worker=0)
+        try:
+            await premises.directory.add_domain(Domain(name="example.test"))
+            account = await premises.directory.add_account(
+                ADDRESS,
+                make_credentials(PASSWORD, sealer=premises.sealer),
+            )
+            yield Stage(premises, await premises.mail.account(account.id), options)
+        finally:
+            await premises.close()
+
+
+def play(script: str, *, log_in: bool = True, options: Options = OPTIONS) -> None:
+    """Play a script; see the module's text."""
+    asyncio.run(_play(script, log_in=log_in, options=options))
+
+
+_HOLES = {"<n>": b"[0-9]+", "<any>": b".*"}
+
+
+def _pattern(expected: str) -> bytes:
+    pieces = re.split("(<n>|<any>)", expected)
+    return b"".join(
+        _HOLES.get(piece) or re.escape(piece.encode("utf-8")) for piece in pieces
+    )
+
+
+async def _play(script: str, *, log_in: bool, options: Options) -> None:
+    async with stage(options) as system:
+        clients: dict[str, Client] = {}
+        for line in script.splitlines():
+            who, _, text = line.strip().partition(":")
+            text = text.removeprefix(" ")
+            if not who or who.startswith("#"):
+                continue
+            number = who[1:]
+            if number not in clients:
+                clients[number] = system.client()
+                if log_in:
+                    await clients[number].log_in()
+            client = clients[number]
+            if who[0] == "C":
+                await client.settle()
+                assert not client.transport.heard, (line, client.transport.heard)
+                client.say(text.encode("utf-8") + b"\r\n")
+                await client.settle()
+            else:
+                heard = await client.line()
+                assert re.fullmatch(_pattern(text), heard, re.DOTALL), (
+                    f"expected {text!r}, heard {heard!r}"
+                )
+        await asyncio.sleep(0.01)
+        for client in clients.values():
+            await client.settle()
+            assert not client.transport.heard, f"unsaid: {client.transport.heard!r}"
+            client.transport.close()
+        await asyncio.sleep(0)
