@@ -212,13 +212,12 @@ class Session:
         """Whether the next hop takes the octets as they are."""
         offers = self._machine.offers
         if body_type is BodyType.BINARY:
-            return offers(Offer.BINARYMIME) and offers(Offer.CHUNKING)
+            return bool(offers(Offer.BINARYMIME)) and bool(offers(Offer.CHUNKING))
         if offers(Offer.EIGHT_BIT_MIME):
             return True
-        body = octets.body
-        return body.isascii() if isinstance(body, bytes) else (
-            body_type is BodyType.SEVEN_BIT
-        )  # fmt: skip
+        if isinstance(octets.body, bytes):
+            return octets.body.isascii()
+        return body_type is BodyType.SEVEN_BIT  # a large one is believed
 
     def _read(self, index: int, one: MachineOutcome) -> Outcome:
         reply = one.reply
