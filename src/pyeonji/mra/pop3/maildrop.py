@@ -1,0 +1,156 @@
+"""A maildrop as one session sees it: fixed at login, whatever happens since."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.storage.mailboxes import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyeonji.base.ids import Uid
+    from pyeonji.storage.content import StoredOctets
+    from pyeonji.storage.mailboxes import AccountStore, Mailbox
+
+ROWS_AT_ONCE: Final = 5000
+"""Entries read, and lines listed, before others get their turn."""
+
+CHUNK_OCTETS: Final = 64 * 1024
+
+_HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
+_NO_HEADER: Final = re.compile(rb"\r?\n")
+
+
+class Maildrop:
+    """Message numbers, sizes, unique ids and marks. Numbers count from 1."""
+
+    def __init__(
+        self, account: AccountStore, inbox: Mailbox, release: Callable[[], None]
+    ) -> None:
+        self.account = account
+        self.inbox = inbox
+        self.release = release
+        self._uids = array("I")
+        self._sizes = array("Q")
+        self._marked: set[int] = set()
+
+    @classmethod
+    async def open(cls, account: AccountStore) -> Maildrop:
+        """Lock it and read its uids and sizes.
+
+        Raises:
+            MaildropLocked, StorageUnavailable: then it is not locked.
+        """
+        release = await account.lock_maildrop()
+        try:
+            maildrop = cls(account, await account.mailbox("INBOX"), release)
+            await maildrop._read()
+        except BaseException:
+            release()
+            raise
+        return maildrop
+
+    async def _read(self) -> None:
+        uids = await self.account.uids(self.inbox.id)
+        for start in range(0, len(uids), ROWS_AT_ONCE):
+            part = uids[start : start + ROWS_AT_ONCE]
+            rows = await self.account.select(
+                self.inbox.id, [(part[0], part[-1])], (Column.UID, Column.SIZE)
+            )
+            self._uids.extend(row[0] for row in rows)
+            self._sizes.extend(row[1] for row in rows)
+
+    # -- looking
+
+    def size(self, number: int) -> int | None:
+        """Octets of a message; None: no such message, or it is marked."""
+        if not 1 <= number <= len(self._uids) or number in self._marked:
+            return None
+        return self._sizes[number - 1]
+
+    def unique_id(self, number: int) -> str | None:
+        """The same for a message in every session, and for no other (§7)."""
+        if self.size(number) is None:
+            return None
+        return f"{self.inbox.uid_validity}.{self._uids[number - 1]}"
+
+    def stat(self) -> tuple[int, int]:
+        """How many messages, and octets in all, without the marked ones."""
+        octets = sum(self._sizes) - sum(self._sizes[n - 1] for n in self._marked)
+        return len(self._uids) - len(self._marked), octets
+
+    def listing(self, *, unique_ids: bool) -> Iterator[bytes]:
+        """All lines of LIST or UIDL, some thousands at a time."""
+        prefix = f"{self.inbox.uid_validity}."
+        for start in range(0, len(self._uids), ROWS_AT_ONCE):
+            numbers = range(start + 1, min(start + ROWS_AT_ONCE, len(self._uids)) + 1)
+            if unique_ids:
+                lines = [
+                    f"{n} {prefix}{self._uids[n - 1]}\r\n"
+                    for n in numbers
+                    if n not in self._marked
+                ]
+            else:
+                lines = [
+                    f"{n} {self._sizes[n - 1]}\r\n"
+                    for n in numbers
+                    if n not in self._marked
+                ]
+            yield "".join(lines).encode()
+
+    async def octets(self, number: int) -> StoredOctets | None:
+        """A message; None when another session (IMAP) has removed it."""
+        uid: Uid = self._uids[number - 1]  # type: ignore[assignment]
+        found = await self.account.octets(self.inbox.id, [uid])
+        return found[0][1] if found else None
+
+    # -- marking
+
+    def mark(self, number: int) -> bool:
+        """DELE: to be removed at QUIT; False: no such message."""
+        if self.size(number) is None:
+            return False
+        self._marked.add(number)
+        return True
+
+    def unmark_all(self) -> None:
+        """RSET."""
+        self._marked.clear()
+
+    async def remove_marked(self) -> None:
+        """The UPDATE state; stable when this returns. Raises StorageUnavailable."""
+        if self._marked:
+            uids: list[Uid] = [self._uids[n - 1] for n in sorted(self._marked)]  # type: ignore[misc]
+            await self.account.remove(self.inbox.id, uids)
+
+
+def chunks(message: StoredOctets) -> Iterator[bytes]:
+    """All octets of a message, in pieces."""
+    if isinstance(message.body, bytes):
+        yield message.prefix + message.body
+        return
+    yield message.prefix
+    for start in range(0, len(message.body), CHUNK_OCTETS):
+        yield message.body[start : start + CHUNK_OCTETS]
+
+
+def top(message: StoredOctets, lines: int) -> Iterator[bytes]:
+    """The header, the empty line, and the first lines of the body (§7 TOP)."""
+    body = message.body
+    if not len(body):
+        yield message.prefix
+        return
+    found = _NO_HEADER.match(body) or _HEADER_END.search(body)
+    end = found.end() if found else len(body)
+    for _ in range(lines):
+        line_end = body.find(b"\n", end)
+        if line_end < 0:
+            end = len(body)
+            break
+        end = line_end + 1
+    yield message.prefix
+    for start in range(0, end, CHUNK_OCTETS):
+        yield body[start : min(start + CHUNK_OCTETS, end)]
