@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+MAX_ADDRESSES_OCTETS: Final = 256 * 1024
+"""Octets of one field that are parsed: MAX_ADDRESSES of more than common length."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """One address as it stands there, unquoted but not decoded; None is absent.
@@ -106,7 +110,7 @@ def parse_addresses(octets: bytes) -> AddressList:
 
     Reads no more than MAX_ADDRESSES addresses.
     """
-    value = unfold(octets)
+    value = unfold(octets[:MAX_ADDRESSES_OCTETS])
     if b"\x0e" in value or b"\x1b" in value:
         return _General(value, 0, []).run()
     found: AddressList = []
@@ -155,11 +159,11 @@ class _General:
         self.clear()
 
     def clear(self) -> None:
-        self.words: list[bytes] = []  # of the phrase or the local part
+        self.words: list[bytearray] = []  # of the phrase or the local part
         self.joined = False  # the next word sticks to the last one (a dot)
         self.spaced = True
-        self.at: list[bytes] | None = None  # words after @, outside or inside <>
-        self.angle: list[bytes] | None = None  # words after <, before @
+        self.at: list[bytearray] | None = None  # words after @, outside or inside <>
+        self.angle: list[bytearray] | None = None  # words after <, before @
         self.route: bytes | None = None
         self.comment: bytes | None = None
         self.closed = False
@@ -207,13 +211,13 @@ class _General:
         elif octet == b":":
             self.colon()
         elif octet == b"," and self.in_route():
-            self.words_now().append(b",")
+            self.words_now().append(bytearray(b","))
         else:
             self.end_address()
             if octet == b";" and self.group is not None:
                 self.end_group()
 
-    def words_now(self) -> list[bytes]:
+    def words_now(self) -> list[bytearray]:
         if self.at is not None:
             return self.at
         return self.words if self.angle is None else self.angle
@@ -231,7 +235,7 @@ class _General:
         if words and sticks:
             words[-1] += text
         else:
-            words.append(text)
+            words.append(bytearray(text))
         self.joined = self.spaced = False
 
     def dot(self) -> None:
@@ -241,7 +245,7 @@ class _General:
         if words:
             words[-1] += b"."
         else:
-            words.append(b".")
+            words.append(bytearray(b"."))
         # in a phrase "Kim M. Lee" a space after the dot parts words; in an
         # address it does not, which only the @ will tell
         self.joined = self.at is not None or self.angle is not None
@@ -251,7 +255,7 @@ class _General:
             return
         if self.at is not None:  # a second @: the first was part of the local part
             if self.angle is not None and self.angle == [] and self.at is not None:
-                self.at.append(b"@")
+                self.at.append(bytearray(b"@"))
                 self.joined = True
                 return
             local = self.words if self.angle is None else self.angle
@@ -267,7 +271,8 @@ class _General:
         if self.angle is not None:
             return
         if self.at is not None:  # "kim@example.test <kim@example.test>"
-            self.words = [self.joined_local(self.words) + b"@" + b"".join(self.at)]
+            bare = self.joined_local(self.words) + b"@" + b"".join(self.at)
+            self.words.append(bytearray(bare))
             self.at = None
         self.angle = []
         self.joined = True
@@ -299,11 +304,15 @@ class _General:
         return _QUOTED_PAIR.sub(rb"\1", text) if b"\\" in text else text
 
     @staticmethod
-    def joined_local(words: list[bytes]) -> bytes:
-        """The words before a bare @ that make its local part, with their dots."""
-        local = words.pop() if words else b""
-        while words and (words[-1].endswith(b".") or local.startswith(b".")):
-            local = words.pop() + local
+    def joined_local(words: list[bytearray]) -> bytes:
+        """Take the words before a bare @ that make its local part, with dots."""
+        first = max(len(words) - 1, 0)
+        while first > 0 and (
+            words[first - 1].endswith(b".") or words[first].startswith(b".")
+        ):
+            first -= 1
+        local = b"".join(words[first:])
+        del words[first:]
         return local
 
     def end_address(self) -> None:

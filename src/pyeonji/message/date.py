@@ -23,7 +23,8 @@ _MONTH: Final = {name.lower().encode(): n + 1 for n, name in enumerate(_MONTHS)}
 # RFC 5322 §3.3, §4.3, and what is found: no comma, no weekday, seconds or
 # zone missing, a dash for a blank, dots in the time, a weekday in any language.
 _DATE = re.compile(
-    rb"[^0-9]{0,40}?(\d{1,2})(?:st|nd|rd|th)?[ \t\r\n.-]+([A-Za-z]{3})[a-z]*[ \t\r\n.,-]+"
+    rb"[^0-9]{0,40}?(\d{1,2})(?:st|nd|rd|th)?[ \t\r\n.-]+"
+    rb"([A-Za-z]{3})[a-z]*[ \t\r\n.,-]+"
     rb"(\d{2,5})[ \t\r\n,]+"
     rb"(\d{1,2})[ \t]*[:.][ \t]*(\d{1,2})(?:[ \t]*[:.][ \t]*(\d{1,2})(?:\.\d+)?)?"
     rb"[ \t\r\n]*([AaPp][Mm])?[ \t\r\n]*"

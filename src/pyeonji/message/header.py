@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.limits import MAX_HEADER_FIELDS
 from pyeonji.message.words import collapse, decode_unstructured, unfold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # A field: name, optional white space, colon, value with its folded lines; or
 # a line that is none (second alternative, both groups empty). Possessive, so
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 FIELD: Final = re.compile(
     rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?|[^\n]*+\n|[^\n]++",
 )
+
+
+_AT_ONCE: Final = 65536
+"""Blocks up to this size are cut at once, larger ones field by field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +70,7 @@ class Header:
         self.start = start
         self._fields: list[Field] | None = None
         by_name: dict[bytes, list[bytes]] = {}
-        pairs = FIELD.findall(octets)
-        if len(pairs) > MAX_HEADER_FIELDS:
-            del pairs[MAX_HEADER_FIELDS:]
-        for name, value in pairs:
+        for name, value in _pairs(octets):
             key = name.lower()
             if key in by_name:
                 by_name[key].append(value)
@@ -128,8 +130,14 @@ class Header:
 
     def strays(self) -> list[int]:
         """Offsets of lines that are neither fields nor their continuation."""
-        found = []
-        for match in FIELD.finditer(self.octets):
-            if match[1] is None and match[0].strip(b"\r\n"):
-                found.append(self.start + match.start())
-        return found
+        strays = (m for m in FIELD.finditer(self.octets) if m[1] is None)
+        found = (self.start + m.start() for m in strays if m[0].strip(b"\r\n"))
+        return list(islice(found, MAX_HEADER_FIELDS))
+
+
+def _pairs(octets: bytes) -> Iterable[tuple[bytes, bytes]]:
+    """Names and values, MAX_HEADER_FIELDS at most; stray lines have no name."""
+    if len(octets) <= _AT_ONCE:
+        return FIELD.findall(octets)[:MAX_HEADER_FIELDS]
+    matches = (m for m in FIELD.finditer(octets) if m[1] is not None)
+    return ((m[1], m[2]) for m in islice(matches, MAX_HEADER_FIELDS))

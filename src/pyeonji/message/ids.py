@@ -15,7 +15,7 @@ MAX_ID: Final = 998
 
 _ANGLED = re.compile(rb"<([^<>]++)>")
 _SPACE = re.compile(rb"\s+")
-_BARE = re.compile(rb"[^\s<>()\",;:]+@[^\s<>()\",;:]+")
+_WORD = re.compile(rb"[^\s<>()\",;:]++")
 
 
 def parse_ids(octets: bytes) -> list[str]:
@@ -26,7 +26,7 @@ def parse_ids(octets: bytes) -> list[str]:
     """
     found = _ANGLED.findall(octets)
     if not found:
-        found = _BARE.findall(octets)
+        found = [w for w in _WORD.findall(octets) if b"@" in w[1:-1]]
     ids = []
     for inner in found:
         bare = inner if inner.isalnum() else _SPACE.sub(b"", inner)

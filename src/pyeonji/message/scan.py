@@ -191,13 +191,27 @@ def scan(octets: Octets, *, limits: ScanLimits = LIMITS) -> Part:
 class _Level:
     """An open multipart: what its delimiter lines look like, and the next one."""
 
-    __slots__ = ("depth", "needle", "next", "part")
+    __slots__ = ("depth", "needle", "next", "part", "searched")
 
     def __init__(self, part: Part, boundary: bytes, depth: int) -> None:
         self.part = part
         self.needle = b"\n--" + boundary
         self.depth = depth  # its place in the chain of open parts
-        self.next = -2  # offset of the next delimiter; -1: there is none
+        self.next = -1  # offset of a delimiter that was found ahead
+        self.searched = 0  # up to here there is none
+
+    def find(self, octets: Octets, position: int, end: int) -> int:
+        """The next delimiter from `position` on that ends before `end`, or -1."""
+        if self.next >= position:
+            return self.next
+        begin = max(position, self.searched)
+        length = len(self.needle)
+        if begin + length > end:
+            return -1
+        self.next = octets.find(self.needle, begin, end)
+        if self.next < 0:
+            self.searched = end - length + 1
+        return self.next
 
 
 class _Scanner:
@@ -218,6 +232,8 @@ class _Scanner:
         root = self.open_part(None, 0)
         if self.levels:
             self.split()
+        for level in self.levels:
+            note(level.part, "multipart not closed", self.size)
         for part in self.chain:
             part.body_end = self.size
         self.fill_unsplit()
@@ -239,8 +255,8 @@ class _Scanner:
             closing = self.octets[after : after + 2] == b"--"
             if not closing and len(self.parts) >= self.limits.parts:
                 note(level.part, "too many parts", at + 1)
-                self.close_levels(index + 1)
-                continue
+                self.levels.clear()  # what follows belongs to the last part
+                return
             self.close_parts(level.depth + 1, at)
             self.close_levels(index if closing else index + 1)
             if not closing:
@@ -256,9 +272,9 @@ class _Scanner:
         best = -1
         best_index = -1
         for index, level in enumerate(self.levels):
-            at = level.next
-            if -1 != at < position:
-                at = level.next = self.octets.find(level.needle, position)
+            # what comes after a delimiter of an outer part cannot be ours
+            most = self.size if best < 0 else best + len(level.needle)
+            at = level.find(self.octets, position, most)
             if at < 0 or (best >= 0 and at > best):
                 continue
             if at == best and len(level.needle) < len(self.levels[best_index].needle):

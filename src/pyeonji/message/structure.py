@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.message.envelope import envelope
-from pyeonji.message.parameters import Parametrised
 from pyeonji.message.scan import MESSAGE_TYPES
 from pyeonji.message.wire import nstring, string
 
 if TYPE_CHECKING:
-    from pyeonji.message.parameters import RawParameters
+    from pyeonji.message.parameters import Parametrised, RawParameters
     from pyeonji.message.scan import Part
 
 _DEFAULT_CHARSET: Final = b'("charset" "us-ascii")'  # RFC 2045 §5.2
@@ -133,7 +132,7 @@ def parameter_list(parameters: RawParameters) -> bytes:
     """Names and values as they stand there, or NIL for none."""
     if not parameters:
         return b"NIL"
-    written = []
+    written: list[bytes] = []
     for name, value in parameters:
         written += (string(name), string(value))
     return b"(%b)" % b" ".join(written)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING, Final
 
 from selectolax.lexbor import LexborHTMLParser
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 PREVIEW_CHARACTERS: Final = 200
 """Length of a preview (RFC 8970 §3.1 allows 256)."""
 
-MAX_PREVIEW_OCTETS: Final = 4096
+MAX_PREVIEW_OCTETS: Final = 2048
 """Octets of a plain text part that a preview looks at, as encoded."""
 
 MAX_PREVIEW_HTML_OCTETS: Final = 65536
@@ -29,9 +30,15 @@ MAX_PREVIEW_HTML_OCTETS: Final = 65536
 MAX_SEARCH_OCTETS: Final = 16 * 1024 * 1024
 """Octets of text parts of one message that search looks at, as encoded."""
 
+MAX_HTML_CHARACTERS: Final = 4 * 1024 * 1024
+"""Longer documents lose their tags without being parsed."""
+
+MAX_HTML_DEPTH: Final = 2000
+"""The same for deeper nesting: parsing takes time by the square of the depth."""
+
 _HTML_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
-_INVISIBLE: Final = "script, style, head, template, noscript"
-_BLANKS = re.compile(r"\s+")
+_DEPTH_STEP: Final = 4096
+_TAG = re.compile(r"<[^<>]*+>?")
 _INVISIBLE_HTML = re.compile(
     r"<(script|style|head|template|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)",
     re.IGNORECASE | re.DOTALL,
@@ -69,10 +76,25 @@ def part_text(octets: Octets, part: Part) -> Decoded:
 
 def html_text(html: str) -> str:
     """The text of an HTML document that a reader would see."""
+    if len(html) > MAX_HTML_CHARACTERS or _is_deep(html):
+        bare = _INVISIBLE_HTML.sub(" ", html)
+        return unescape(_TAG.sub(" ", bare))
     tree = LexborHTMLParser(html)
     tree.strip_tags(["script", "style", "head", "template"], recursive=True)
     body = tree.body or tree.root
     return body.text(separator=" ") if body is not None else ""
+
+
+def _is_deep(html: str) -> bool:
+    """Whether tags may be nested deeper than a parser stands, by counting them."""
+    depth = 0
+    for start in range(0, len(html), _DEPTH_STEP):
+        end = start + _DEPTH_STEP
+        depth += html.count("<", start, end) - 2 * html.count("</", start, end)
+        if depth > MAX_HTML_DEPTH:
+            return True
+        depth = max(depth, 0)
+    return False
 
 
 def searchable(octets: Octets, root: Part | None = None) -> SearchText:
@@ -121,9 +143,15 @@ def preview(octets: Octets, root: Part) -> str:
     text = decode_text(content, part.charset).text
     if html:
         text = html_text(text)
-    return " ".join(text[: 20 * PREVIEW_CHARACTERS].split())[
-        :PREVIEW_CHARACTERS
-    ].replace("\0", "")
+    return _first_characters(text)
+
+
+def _first_characters(text: str) -> str:
+    """PREVIEW_CHARACTERS on one line; most texts need not be read far for that."""
+    line = " ".join(text[: 2 * PREVIEW_CHARACTERS].split())
+    if len(line) < PREVIEW_CHARACTERS and len(text) > 2 * PREVIEW_CHARACTERS:
+        line = " ".join(text[: 50 * PREVIEW_CHARACTERS].split())
+    return line[:PREVIEW_CHARACTERS].replace("\0", "").strip()
 
 
 def _cut_between_lines(content: bytes) -> bytes:

@@ -17,14 +17,13 @@ from pyeonji.message.charset import decode_text, decode_undeclared
 from pyeonji.message.encoding import decode_base64
 
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
-_LINE_END = re.compile(rb"[ \t]*\r?\n[ \t]*|\r")
 
 # charset, optional language (RFC 2231 §5), encoding, text. The text may hold
-# spaces and `?` that should have been encoded; it ends at the first `?=` that
-# is not the start of a hexadecimal escape such as `?=3D`.
+# spaces and `?` that should have been encoded, but no `=?` that could begin
+# another word: so words without an end cost no more than their length.
 _WORD = re.compile(
-    rb"=\?([!-)+->@-~]{1,60})(?:\*[!->@-~]{0,40})?\?([BbQq])\?"
-    rb"((?:[^?\r\n]|\?(?!=))*+)\?=",
+    rb"=\?([!-)+-<>@-~]{1,60})(?:\*[!-<>@-~]{0,40})?\?([BbQq])\?"
+    rb"((?:[^?=\r\n]|\?(?!=)|=(?!\?(?!=)))*+)\?=",
 )
 _BETWEEN: Final = b" \t\r\n"
 
