@@ -34,8 +34,8 @@ recipient has his own final reply (RFC 2033 §4.2).
 The peer is not trusted: its lines, replies and their total are limited, and
 what it sends in clear behind its answer to STARTTLS ends the conversation.
 """
-# 
-# 
+#
+#
 # class ClientMachine:
 #     extensions: dict[str, tuple[str, ...]]   # EHLO keyword -> parameters, upper-case keys
 #     tls: bool
@@ -62,14 +62,14 @@ what it sends in clear behind its answer to STARTTLS ends the conversation.
 #     def etrn(self, node: str) -> None: ...
 #     def turn(self, domains: Sequence[str]) -> None: ...
 #     def quit(self) -> None: ...
-# 
+#
 # @dataclass(frozen=True, slots=True, kw_only=True)
 # class ClientOptions:
 #     hostname: str                 # or an address literal
 #     lmtp: bool = False
 #     chunking: bool = True         # use BDAT for large letters where offered
 #     pipelining: bool = True
-# 
+#
 # @dataclass(frozen=True, slots=True)
 # class PeerReply:                  # client_replies.py
 #     code: int; enhanced: str; lines: tuple[str, ...]     # text without codes, controls made visible
