@@ -48,10 +48,7 @@ def _column(column: Column, placeholder: bytes) -> _Rule:
 
 
 def _flags(columns: Columns, selected: Selected) -> Iterable[bytes]:
-    uids, bits = columns[Column.UID], columns[Column.FLAGS]
-    if uids and selected.any_recent(uids[0], uids[-1]):
-        recent = selected.recent_bits
-        bits = [flags | recent(uid) for uid, flags in zip(uids, bits, strict=True)]
+    bits = selected.with_recent(columns[Column.UID], columns[Column.FLAGS])
     return map(responses.flags, bits, columns[Column.KEYWORDS])
 
 
@@ -73,6 +70,20 @@ RULES: Final[dict[Simple, _Rule]] = {
     ),
 }
 """Fetch items that storage answers by columns alone."""
+
+
+def repeat(template: bytes, columns: Sequence[Iterable[Any]]) -> bytes:
+    """The template filled once for each row of the columns, all in one go.
+
+    One `%` over all rows takes less than half the time of one for each.
+    """
+    first = list(columns[0])
+    width = len(columns)
+    flat: list[Any] = [None] * (len(first) * width)
+    flat[::width] = first
+    for at in range(1, width):
+        flat[at::width] = list(columns[at])
+    return template * len(first) % tuple(flat)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +130,9 @@ class Plan:
         sections: Sequence[Sequence[bytes]] = (),
     ) -> bytes:
         """The FETCH responses of messages that have these sequence numbers."""
-        values = self.values(columns, selected, sections)
-        return b"".join(map(self.template.__mod__, zip(numbers, *values, strict=True)))
+        return repeat(
+            self.template, [numbers, *self.values(columns, selected, sections)]
+        )
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ expunged keeps its number until an EXPUNGE response may be sent.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.mra.imap.uid_map import UidMap, expunge_numbers
@@ -79,26 +80,28 @@ class Selected:
     # -- \Recent (RFC 3501 §2.3.2)
 
     def add_recent(self, first: int, last: int) -> None:
-        """Entries of these uids are recent to this session."""
-        if first <= last:
-            self.recents.append((first, last))
+        """Entries of these uids, above all before, are recent to this session."""
+        if first > last:
+            return
+        if self.recents and self.recents[-1][1] + 1 >= first:
+            first = self.recents.pop()[0]
+        self.recents.append((first, last))
 
-    def is_recent(self, uid: int) -> bool:
-        """Whether an entry is recent to this session."""
-        return any(low <= uid <= high for low, high in self.recents)
-
-    def any_recent(self, first: int, last: int) -> bool:
-        """Whether an entry of these uids may be recent."""
-        return any(low <= last and first <= high for low, high in self.recents)
+    def with_recent(self, uids: Sequence[int], bits: Sequence[int]) -> Sequence[int]:
+        r"""Flags of ascending uids with the bit of \Recent where it belongs."""
+        result: list[int] | None = None
+        for low, high in self.recents:
+            start, stop = bisect_left(uids, low), bisect_right(uids, high)
+            if start < stop:
+                if result is None:
+                    result = list(bits)
+                result[start:stop] = [flags | RECENT for flags in result[start:stop]]
+        return bits if result is None else result
 
     def recent_count(self) -> int:
         """How many entries are recent."""
         view = self.view
         return sum(view.count(low, high) for low, high in self.recents)
-
-    def recent_bits(self, uid: int) -> int:
-        r"""The bit that \Recent adds to an entry's flags."""
-        return RECENT if self.recents and self.is_recent(uid) else 0
 
     # -- what happened
 
@@ -179,7 +182,8 @@ class Selected:
                 break
             if told.get(uid) == mod_seq or not (number := self.view.number(uid)):
                 continue
-            text = responses.flags(flags | self.recent_bits(uid), keywords)
+            (bits,) = self.with_recent((uid,), (flags,))
+            text = responses.flags(bits, keywords)
             lines.append(b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, uid, text))
         return b"".join(lines)
 

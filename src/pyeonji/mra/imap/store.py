@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.mra.imap.fetch_plan import PORTION
+from pyeonji.mra.imap.fetch_plan import PORTION, repeat
 from pyeonji.mra.imap.flags import BadFlags, split
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.commands import StoreMode
@@ -76,19 +76,11 @@ def _write(
     if not rows:
         return
     selected = session.selected
-    flags, uids = responses.flags, [row[0] for row in rows]
+    uids, bits, keywords = zip(*rows, strict=True)
     numbers = selected.view.numbers(uids)
-    if selected.any_recent(uids[0], uids[-1]):
-        recent = selected.recent_bits
-        rows = [(uid, bits | recent(uid), keywords) for uid, bits, keywords in rows]
+    flags = map(responses.flags, selected.with_recent(uids, bits), keywords)
     if by_uid:
-        lines = [
-            b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, uid, flags(bits, keywords))
-            for number, (uid, bits, keywords) in zip(numbers, rows, strict=True)
-        ]
+        template = b"* %d FETCH (UID %d FLAGS %b)\r\n"
+        session.write(repeat(template, [numbers, uids, flags]))
     else:
-        lines = [
-            b"* %d FETCH (FLAGS %b)\r\n" % (number, flags(bits, keywords))
-            for number, (_, bits, keywords) in zip(numbers, rows, strict=True)
-        ]
-    session.write(b"".join(lines))
+        session.write(repeat(b"* %d FETCH (FLAGS %b)\r\n", [numbers, flags]))

@@ -49,20 +49,33 @@ class UidMap:
 
         Uids that are not above the last one are passed over.
         """
-        size = self._size
-        last = self.last
-        firsts, before = self._firsts, self._before
-        for uid in uids:
-            if uid != last + 1 or not size:
-                if uid <= last:
-                    continue
-                firsts.append(uid)
-                before.append(size)
-            last = uid
-            size += 1
-        added = size - self._size
-        self._size = size
-        return added
+        before = self._size
+        found = uids if isinstance(uids, list | tuple) else list(uids)
+        start = bisect_right(found, self.last)
+        end = len(found)
+        while start < end:
+            stop = self._end_of_run(found, start)
+            if not self._size or found[start] != self.last + 1:
+                self._firsts.append(found[start])
+                self._before.append(self._size)
+            self._size += stop - start
+            start = stop
+        return self._size - before
+
+    @staticmethod
+    def _end_of_run(uids: Sequence[int], start: int) -> int:
+        """Where the run that begins at an index ends, in few looks."""
+        offset = uids[start] - start
+        end, step = start + 1, 1
+        while end < len(uids) and uids[end] - end == offset:
+            reach = min(end + step, len(uids) - 1)
+            if uids[reach] - reach == offset:
+                end, step = reach + 1, step * 2
+            elif step == 1:
+                end += 1
+            else:
+                step = max(step // 4, 1)
+        return end
 
     def uid(self, number: int) -> int:
         """The uid at a sequence number from 1 to len."""
