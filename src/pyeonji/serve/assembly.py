@@ -69,7 +69,8 @@ class Station:
         self._authenticator: Authenticator = store.authenticator(
             legacy=start.configuration.legacy_auth
         )
-        self._build(start.configuration)
+        self._wire(start.configuration)
+        self._runner = self._make_runner()
         self._runner.start()
         new_id = connection_ids(start.number)
         limits = start.configuration.limits
@@ -102,7 +103,10 @@ class Station:
         clock = SystemClock()
         context = _context(*start.certificate)
         store = await open_store(
-            start.configuration.data, worker=start.number, clock=clock
+            start.configuration.data,
+            worker=start.number,
+            workers=start.workers,
+            clock=clock,
         )
         return cls(start, store, context, clock)
 
@@ -119,10 +123,8 @@ class Station:
                 reload(self._context, tls.certificate, tls.key)
             except OSError as error:
                 raise ConfigurationError(f"{tls.certificate}: {error}") from error
-        runner = self._runner
         self._wire(configuration)
-        runner.options = self._options
-        self._runner = runner
+        self._runner.reconfigure(self._options, self._relay)
         settings = {each.name: each for each in configuration.listeners}
         for listener in self.listeners:
             if listener.name in settings:
@@ -136,9 +138,8 @@ class Station:
 
     # -- wiring
 
-    def _build(self, configuration: Configuration) -> None:
-        self._wire(configuration)
-        self._runner = Runner(
+    def _make_runner(self) -> Runner:
+        return Runner(
             options=self._options,
             queue=self._store.queue,
             clock=self._clock,
@@ -211,7 +212,7 @@ class Station:
                 store=self._store.mail,
                 clock=self._clock,
                 new_letter_id=self._next_id,
-                new_spool=self._store.queue.spool,
+                new_spool=self._store.mail.spool,
                 received=self._received,
             )
         )
@@ -247,7 +248,7 @@ class Station:
             self._store.directory,
             self._store.mail,
             self._authenticator,
-            spool=self._store.queue.spool,
+            spool=self._store.mail.spool,
             clock=self._clock,
         )
 

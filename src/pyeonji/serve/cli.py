@@ -77,10 +77,13 @@ def main() -> None:
     try:
         app()
     except PermanentError as error:
-        print(f"pyeonji: {error or type(error).__name__}", file=sys.stderr)
+        print(f"pyeonji: {str(error) or type(error).__name__}", file=sys.stderr)
         sys.exit(1)
     except TemporaryError as error:
-        print(f"pyeonji: {error or type(error).__name__} (try later)", file=sys.stderr)
+        print(
+            f"pyeonji: {str(error) or type(error).__name__} (try later)",
+            file=sys.stderr,
+        )
         sys.exit(os.EX_TEMPFAIL)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,7 +11,7 @@ from pyeonji.message.compose import File, Letter, Mailbox, compose
 from pyeonji.message.prepare import prepare
 from pyeonji.storage.credentials import make_credentials
 from pyeonji.storage.directory import Alias, Domain
-from pyeonji.storage.embedded import open_premises
+from pyeonji.storage.embedded import open_store
 from pyeonji.storage.mailboxes import FLAGGED, NewMessage
 
 if TYPE_CHECKING:
@@ -42,17 +42,17 @@ Best wishes
 
 async def furnish(configuration: Configuration) -> None:
     """Make the sample domain, its accounts and a few letters."""
-    premises = await open_premises(configuration.data)
+    store = await open_store(configuration.data)
     try:
-        await premises.directory.add_domain(Domain(name=DOMAIN))
+        await store.directory.add_domain(Domain(name=DOMAIN))
         people = []
         for local, name in ACCOUNTS:
-            credentials = make_credentials(PASSWORD, sealer=premises.sealer)
-            account = await premises.directory.add_account(
+            credentials = make_credentials(PASSWORD, sealer=store.sealer)
+            account = await store.directory.add_account(
                 f"{local}@{DOMAIN}", credentials, name=name
             )
-            people.append((account.id, Mailbox(name, account.address)))
-        await premises.directory.add_alias(
+            people.append((account.id, Mailbox(name=name, address=account.address)))
+        await store.directory.add_alias(
             Alias(
                 address=f"everyone@{DOMAIN}",
                 targets=tuple(f"{local}@{DOMAIN}" for local, _ in ACCOUNTS),
@@ -74,17 +74,17 @@ async def furnish(configuration: Configuration) -> None:
             (lee_id, with_file(kim, lee, now - 7200), FLAGGED),
         ]
         for account_id, octets, flags in letters:
-            account = await premises.mail.account(account_id)
-            inbox = await account.mailbox("INBOX")
+            mailboxes = await store.mail.account(account_id)
+            inbox = await mailboxes.mailbox("INBOX")
             message = NewMessage(
                 content=octets,
                 prepared=prepare(octets),
                 flags=flags,
                 internal_date=now,
             )
-            await account.append(inbox.id, [message])
+            await mailboxes.append(inbox.id, [message])
     finally:
-        await premises.close()
+        await store.close()
 
 
 def letter(author: Mailbox, reader: Mailbox, subject: str, text: str, at: int) -> bytes:

@@ -16,7 +16,7 @@ from pyeonji.storage.errors import NoSuchAccount
 
 if TYPE_CHECKING:
     from pyeonji.storage.directory import Account, Credentials
-    from pyeonji.storage.embedded import Premises
+    from pyeonji.storage.embedded import Store
 
 app = typer.Typer(help="Accounts: people with mailboxes.", no_args_is_help=True)
 
@@ -51,9 +51,9 @@ def ask_password(*, from_stdin: bool) -> str:
     return password
 
 
-def credentials_for(context: Context, premises: Premises, password: str) -> Credentials:
+def credentials_for(context: Context, store: Store, password: str) -> Credentials:
     """What is kept of a password under this configuration."""
-    sealer = premises.sealer if context.configuration.legacy_auth else None
+    sealer = store.sealer if context.configuration.legacy_auth else None
     try:
         return make_credentials(password, sealer=sealer)
     except ValueError as error:
@@ -91,16 +91,16 @@ def add(
     kept: Context = context.obj
     password = ask_password(from_stdin=password_stdin)
 
-    async def work(premises: Premises) -> None:
-        account = await premises.directory.add_account(
+    async def work(store: Store) -> None:
+        account = await store.directory.add_account(
             address,
-            credentials_for(kept, premises, password),
+            credentials_for(kept, store, password),
             name=name,
             quota_octets=quota_octets(quota),
             administrator=administrator,
             turn_domains=tuple(turn_domain or ()),
         )
-        await premises.mail.account(account.id)  # makes its folder and mailboxes
+        await store.mail.account(account.id)  # makes its folder and mailboxes
 
     kept.run(work)
     print(f"account {address} added")
@@ -115,10 +115,10 @@ def list_(
 ) -> None:
     """Show all accounts with what they hold."""
 
-    async def work(premises: Premises) -> list[dict[str, object]]:
+    async def work(store: Store) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
-        for account in await premises.directory.accounts(domain):
-            usage = await (await premises.mail.account(account.id)).usage()
+        for account in await store.directory.accounts(domain):
+            usage = await (await store.mail.account(account.id)).usage()
             rows.append(
                 {
                     "address": account.address,
@@ -155,8 +155,8 @@ def list_(
     )
 
 
-async def _one(premises: Premises, address: str) -> Account:
-    account = await premises.directory.account_at(address)
+async def _one(store: Store, address: str) -> Account:
+    account = await store.directory.account_at(address)
     if account is None:
         raise NoSuchAccount(f"there is no account {address}")
     return account
@@ -170,10 +170,10 @@ def password(
     kept: Context = context.obj
     given = ask_password(from_stdin=password_stdin)
 
-    async def work(premises: Premises) -> None:
-        account = await _one(premises, address)
-        await premises.directory.set_credentials(
-            account.id, credentials_for(kept, premises, given)
+    async def work(store: Store) -> None:
+        account = await _one(store, address)
+        await store.directory.set_credentials(
+            account.id, credentials_for(kept, store, given)
         )
 
     kept.run(work)
@@ -197,8 +197,8 @@ def set_(
 ) -> None:
     """Change an account."""
 
-    async def work(premises: Premises) -> None:
-        account = await _one(premises, address)
+    async def work(store: Store) -> None:
+        account = await _one(store, address)
         if name is not None:
             account = replace(account, name=name)
         if quota is not None:
@@ -209,7 +209,7 @@ def set_(
             account = replace(account, enabled=enabled)
         if administrator is not None:
             account = replace(account, administrator=administrator)
-        await premises.directory.update_account(account)
+        await store.directory.update_account(account)
 
     kept: Context = context.obj
     kept.run(work)
@@ -230,11 +230,11 @@ def remove(
     if not yes and not keep_mail:
         typer.confirm(f"Erase {address} and all its mail?", abort=True)
 
-    async def work(premises: Premises) -> None:
-        account = await _one(premises, address)
-        await premises.directory.remove_account(account.id)
+    async def work(store: Store) -> None:
+        account = await _one(store, address)
+        await store.directory.remove_account(account.id)
         if not keep_mail:
-            await premises.mail.erase(account.id)
+            await store.mail.erase(account.id)
 
     kept: Context = context.obj
     kept.run(work)

@@ -10,7 +10,7 @@ from pyeonji.serve.commands.context import Context, print_json, print_table
 from pyeonji.storage.directory import Alias
 
 if TYPE_CHECKING:
-    from pyeonji.storage.embedded import Premises
+    from pyeonji.storage.embedded import Store
 
 app = typer.Typer(help="Addresses that stand for others.", no_args_is_help=True)
 
@@ -27,10 +27,8 @@ def add(
 ) -> None:
     """Make an alias; several targets make a small list."""
 
-    async def work(premises: Premises) -> None:
-        await premises.directory.add_alias(
-            Alias(address=address, targets=tuple(targets))
-        )
+    async def work(store: Store) -> None:
+        await store.directory.add_alias(Alias(address=address, targets=tuple(targets)))
 
     kept: Context = context.obj
     kept.run(work)
@@ -46,8 +44,8 @@ def list_(
 ) -> None:
     """Show all aliases."""
 
-    async def work(premises: Premises) -> list[Alias]:
-        return await premises.directory.aliases(domain)
+    async def work(store: Store) -> list[Alias]:
+        return await store.directory.aliases(domain)
 
     kept: Context = context.obj
     aliases = kept.run(work)
@@ -64,8 +62,8 @@ def list_(
 def remove(context: typer.Context, address: Address) -> None:
     """Remove an alias."""
 
-    async def work(premises: Premises) -> None:
-        await premises.directory.remove_alias(address)
+    async def work(store: Store) -> None:
+        await store.directory.remove_alias(address)
 
     kept: Context = context.obj
     kept.run(work)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pyeonji.serve.configuration import Configuration, read
-from pyeonji.storage.embedded import Premises, open_premises
+from pyeonji.storage.embedded import Store, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -35,15 +35,15 @@ class Context:
             self._configuration = read(self.file)
         return self._configuration
 
-    def run(self, work: Callable[[Premises], Awaitable[T]]) -> T:
+    def run(self, work: Callable[[Store], Awaitable[T]]) -> T:
         """Open what is kept, do something with it, close it."""
 
         async def whole() -> T:
-            premises = await open_premises(self.configuration.data)
+            store = await open_store(self.configuration.data)
             try:
-                return await work(premises)
+                return await work(store)
             finally:
-                await premises.close()
+                await store.close()
 
         return asyncio.run(whole())
 

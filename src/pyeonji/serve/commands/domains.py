@@ -13,7 +13,7 @@ from pyeonji.storage.errors import NoSuchAccount, NoSuchDomain
 
 if TYPE_CHECKING:
     from pyeonji.base.ids import AccountId
-    from pyeonji.storage.embedded import Premises
+    from pyeonji.storage.embedded import Store
 
 app = typer.Typer(help="Domains whose mail is kept here.", no_args_is_help=True)
 
@@ -25,8 +25,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def add(context: typer.Context, name: Name) -> None:
     """Keep mail for a domain."""
 
-    async def work(premises: Premises) -> None:
-        await premises.directory.add_domain(Domain(name=name))
+    async def work(store: Store) -> None:
+        await store.directory.add_domain(Domain(name=name))
 
     kept: Context = context.obj
     kept.run(work)
@@ -37,15 +37,15 @@ def add(context: typer.Context, name: Name) -> None:
 def list_(context: typer.Context, *, json: Json = False) -> None:
     """Show all domains."""
 
-    async def work(premises: Premises) -> list[dict[str, object]]:
+    async def work(store: Store) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
-        for domain in await premises.directory.domains():
+        for domain in await store.directory.domains():
             administrator = (
-                await premises.directory.account(domain.administrator)
+                await store.directory.account(domain.administrator)
                 if domain.administrator
                 else None
             )
-            accounts = await premises.directory.accounts(domain.name)
+            accounts = await store.directory.accounts(domain.name)
             rows.append(
                 {
                     "name": domain.name,
@@ -92,18 +92,18 @@ def set_(
 ) -> None:
     """Change a domain."""
 
-    async def work(premises: Premises) -> None:
-        domain = await premises.directory.domain(name)
+    async def work(store: Store) -> None:
+        domain = await store.directory.domain(name)
         if domain is None:
             raise NoSuchDomain(name)
         account_id: AccountId | None = domain.administrator
         if administrator is not None:
-            account = await premises.directory.account_at(administrator)
+            account = await store.directory.account_at(administrator)
             if account is None:
                 raise NoSuchAccount(administrator)
             account_id = account.id
         catching = domain.catch_all if catch_all is None else catch_all or None
-        await premises.directory.update_domain(
+        await store.directory.update_domain(
             replace(domain, administrator=account_id, catch_all=catching)
         )
 
@@ -116,8 +116,8 @@ def set_(
 def remove(context: typer.Context, name: Name) -> None:
     """Keep no mail for a domain any more; its accounts must be gone first."""
 
-    async def work(premises: Premises) -> None:
-        await premises.directory.remove_domain(name)
+    async def work(store: Store) -> None:
+        await store.directory.remove_domain(name)
 
     kept: Context = context.obj
     kept.run(work)

@@ -16,7 +16,7 @@ from pyeonji.storage.queue import RecipientState, Summary
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from pyeonji.storage.embedded import Premises
+    from pyeonji.storage.embedded import Store
     from pyeonji.storage.queue import QueueOffice
 
 app = typer.Typer(help="Letters on their way.", no_args_is_help=True)
@@ -54,8 +54,8 @@ def as_json(letter: Summary) -> dict[str, object]:
 def list_(context: typer.Context, *, json: Json = False) -> None:
     """Show the letters that have not reached all their recipients."""
 
-    async def work(premises: Premises) -> list[Summary]:
-        return await premises.office.summaries()
+    async def work(store: Store) -> list[Summary]:
+        return await store.office.summaries()
 
     kept: Context = context.obj
     letters = kept.run(work)
@@ -97,11 +97,11 @@ def show(
     """Show one letter of the queue."""
     kept: Context = context.obj
 
-    async def octets(premises: Premises) -> bytes:
-        return (await premises.office.octets(LetterId(letter_id))).whole()
+    async def octets(store: Store) -> bytes:
+        return (await store.office.octets(LetterId(letter_id))).whole()
 
-    async def work(premises: Premises) -> Summary:
-        return await premises.office.show(LetterId(letter_id))
+    async def work(store: Store) -> Summary:
+        return await store.office.show(LetterId(letter_id))
 
     if raw:
         sys.stdout.buffer.write(kept.run(octets))
@@ -140,11 +140,11 @@ def _change(
     if bool(ids) == everything:
         raise typer.BadParameter("give letter ids, or --all")
 
-    async def work(premises: Premises) -> int:
+    async def work(store: Store) -> int:
         chosen = [LetterId(name) for name in ids or ()]
         if everything:
-            chosen = [letter.id for letter in await premises.office.summaries()]
-        return await change(premises.office, chosen)
+            chosen = [letter.id for letter in await store.office.summaries()]
+        return await change(store.office, chosen)
 
     kept: Context = context.obj
     count = kept.run(work)

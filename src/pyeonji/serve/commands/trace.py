@@ -13,7 +13,7 @@ from pyeonji.storage.errors import NoSuchLetter
 
 if TYPE_CHECKING:
     from pyeonji.base.events import LetterEvent
-    from pyeonji.storage.embedded import Premises
+    from pyeonji.storage.embedded import Store
 
 
 def trace(
@@ -26,8 +26,8 @@ def trace(
 ) -> None:
     """Tell a letter's journey: received, checked, queued, tried, delivered."""
 
-    async def work(premises: Premises) -> list[LetterEvent]:
-        return await premises.office.trace(what)
+    async def work(store: Store) -> list[LetterEvent]:
+        return await store.office.trace(what)
 
     kept: Context = context.obj
     events = kept.run(work)
