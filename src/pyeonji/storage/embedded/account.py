@@ -1,0 +1,277 @@
+"""One account's mailboxes: AccountStore on an open file."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pyeonji.storage.embedded import naming, reading, writing
+from pyeonji.storage.embedded.locks import lock_file
+from pyeonji.storage.embedded.sqlite import errors_named, one
+from pyeonji.storage.errors import MaildropLocked, NoSuchMailbox
+from pyeonji.storage.mailboxes import Usage
+from pyeonji.storage.names import mailbox_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pyeonji.base.ids import AccountId, MailboxId, ModSeq, Uid
+    from pyeonji.storage.content import StoredOctets
+    from pyeonji.storage.embedded.accountfile import AccountFile
+    from pyeonji.storage.embedded.ledger import Ledger
+    from pyeonji.storage.embedded.notices import Notices
+    from pyeonji.storage.embedded.searching import Searcher
+    from pyeonji.storage.mailboxes import (
+        Changes,
+        Column,
+        Copied,
+        FlagChange,
+        FlagsStored,
+        Mailbox,
+        NewMessage,
+        Row,
+        SpecialUse,
+        UidRanges,
+    )
+    from pyeonji.storage.query import Query
+
+
+class EmbeddedAccount:
+    """See AccountStore. The file is closed when nobody holds this any more."""
+
+    def __init__(self, file: AccountFile, notices: Notices, searcher: Searcher) -> None:
+        self.id: AccountId = file.id
+        self.file = file
+        self._reader = file.reader
+        self._notices = notices
+        self._searcher = searcher
+        self._finalizer = weakref.finalize(self, file.close)
+
+    # -- the list of mailboxes
+
+    async def mailboxes(self) -> list[Mailbox]:
+        """See AccountStore."""
+        with errors_named():
+            return reading.mailboxes(self._reader)
+
+    async def mailbox(self, name: str) -> Mailbox:
+        """See AccountStore; a name that cannot be one raises BadMailboxName."""
+        with errors_named():
+            found = reading.mailbox_named(self._reader, mailbox_name(name))
+        if found is None:
+            raise NoSuchMailbox(name)
+        return found
+
+    async def mailbox_by_id(self, mailbox_id: MailboxId) -> Mailbox:
+        """See AccountStore."""
+        with errors_named():
+            found = reading.mailbox_by_id(self._reader, mailbox_id)
+        if found is None:
+            raise NoSuchMailbox(str(mailbox_id))
+        return found
+
+    async def create(
+        self, name: str, *, special_use: SpecialUse | None = None
+    ) -> Mailbox:
+        """See AccountStore."""
+        made = await self.file.submit(
+            lambda ledger: naming.create(ledger, name, special_use), stable=True
+        )
+        return await self.mailbox_by_id(made)
+
+    async def delete(self, mailbox_id: MailboxId) -> None:
+        """See AccountStore."""
+        await self._throwing(lambda ledger: naming.delete(ledger, mailbox_id))
+
+    async def rename(self, mailbox_id: MailboxId, name: str) -> None:
+        """See AccountStore."""
+        await self.file.submit(
+            lambda ledger: naming.rename(ledger, mailbox_id, name), stable=True
+        )
+
+    async def set_special_use(
+        self, mailbox_id: MailboxId, special_use: SpecialUse | None
+    ) -> None:
+        """See AccountStore."""
+        await self.file.submit(
+            lambda ledger: naming.set_special_use(ledger, mailbox_id, special_use),
+            stable=True,
+        )
+
+    async def subscriptions(self) -> list[str]:
+        """See AccountStore."""
+        with errors_named():
+            rows = self._reader.execute("SELECT name FROM subscriptions").fetchall()
+        return [name for (name,) in rows]
+
+    async def subscribe(self, name: str, *, wanted: bool) -> None:
+        """See AccountStore."""
+        await self.file.submit(
+            lambda ledger: naming.subscribe(ledger, name, wanted=wanted), stable=True
+        )
+
+    # -- reading
+
+    async def uids(self, mailbox_id: MailboxId) -> list[Uid]:
+        """See AccountStore."""
+        with errors_named():
+            rows = self._reader.execute(
+                "SELECT uid FROM entries WHERE mailbox = ?", (mailbox_id,)
+            ).fetchall()
+        return [uid for (uid,) in rows]
+
+    async def select(
+        self, mailbox_id: MailboxId, ranges: UidRanges, columns: Sequence[Column]
+    ) -> list[Row]:
+        """See AccountStore."""
+        with errors_named():
+            return reading.select(self._reader, mailbox_id, ranges, columns)
+
+    async def octets(
+        self, mailbox_id: MailboxId, uids: Sequence[Uid]
+    ) -> list[tuple[Uid, StoredOctets]]:
+        """See AccountStore."""
+        with errors_named():
+            return reading.octets(self._reader, self.file.blobs, mailbox_id, uids)
+
+    async def search(self, mailbox_id: MailboxId, query: Query) -> list[Uid]:
+        """See AccountStore."""
+        return await self._searcher.search(self.file, mailbox_id, query)
+
+    async def changes(self, mailbox_id: MailboxId, since: ModSeq) -> Changes:
+        """See AccountStore."""
+        with errors_named():
+            return reading.changes(self._reader, mailbox_id, since)
+
+    async def usage(self) -> Usage:
+        """See AccountStore."""
+        with errors_named():
+            octets, messages = one(self._reader, "SELECT octets, messages FROM account")
+        return Usage(octets=octets, messages=messages)
+
+    def watch(self, told: Callable[[frozenset[MailboxId]], None]) -> Callable[[], None]:
+        """See AccountStore."""
+        return self._notices.watch(self, told)
+
+    # -- changing
+
+    async def _throwing(self, job: Callable[[Ledger], Any]) -> Any:
+        """A job after which messages may stand nowhere any more."""
+        self.file.note_garbage()
+        return await self.file.submit(job, stable=True)
+
+    async def append(
+        self,
+        mailbox_id: MailboxId,
+        messages: Sequence[NewMessage],
+        *,
+        quota_octets: int | None = None,
+    ) -> list[Uid]:
+        """See AccountStore."""
+        uids: list[Uid] = await self.file.submit(
+            lambda ledger: writing.append(ledger, mailbox_id, messages, quota_octets),
+            stable=True,
+        )
+        return uids
+
+    async def store_flags(
+        self,
+        mailbox_id: MailboxId,
+        ranges: UidRanges,
+        change: FlagChange,
+        flags: int,
+        keywords: Sequence[str] = (),
+        *,
+        unchanged_since: ModSeq | None = None,
+    ) -> FlagsStored:
+        """See AccountStore."""
+        if not ranges:
+            ranges = [(0, 0)]
+        stored: FlagsStored = await self.file.submit(
+            lambda ledger: writing.store_flags(
+                ledger, mailbox_id, ranges, change, flags, keywords, unchanged_since
+            ),
+            stable=False,
+        )
+        self._notices.sync_soon(self)
+        return stored
+
+    async def copy(
+        self,
+        mailbox_id: MailboxId,
+        ranges: UidRanges,
+        target: MailboxId,
+        *,
+        quota_octets: int | None = None,
+    ) -> Copied:
+        """See AccountStore."""
+        copied: Copied = await self.file.submit(
+            lambda ledger: writing.copy(
+                ledger, mailbox_id, ranges, target, quota_octets
+            ),
+            stable=True,
+        )
+        return copied
+
+    async def move(
+        self, mailbox_id: MailboxId, ranges: UidRanges, target: MailboxId
+    ) -> Copied:
+        """See AccountStore."""
+        moved: Copied = await self.file.submit(
+            lambda ledger: writing.move(ledger, mailbox_id, ranges, target),
+            stable=True,
+        )
+        return moved
+
+    async def expunge(
+        self, mailbox_id: MailboxId, ranges: UidRanges | None = None
+    ) -> list[Uid]:
+        """See AccountStore."""
+        uids: list[Uid] = await self._throwing(
+            lambda ledger: writing.expunge(ledger, mailbox_id, ranges)
+        )
+        return uids
+
+    async def remove(self, mailbox_id: MailboxId, uids: Sequence[Uid]) -> list[Uid]:
+        """See AccountStore."""
+        removed: list[Uid] = await self._throwing(
+            lambda ledger: writing.remove(ledger, mailbox_id, uids)
+        )
+        return removed
+
+    async def claim_recent(self, mailbox_id: MailboxId) -> Uid:
+        """See AccountStore; writes only where something is recent."""
+        row = one(
+            self._reader,
+            "SELECT first_recent, uid_next FROM mailboxes WHERE id = ? AND selectable",
+            (mailbox_id,),
+        )
+        if row is None:
+            raise NoSuchMailbox(str(mailbox_id))
+        if row[0] == row[1]:
+            return row[0]  # type: ignore[no-any-return]
+        first: Uid = await self.file.submit(
+            lambda ledger: writing.claim_recent(ledger, mailbox_id), stable=False
+        )
+        return first
+
+    async def sync(self) -> None:
+        """See AccountStore."""
+        future = self.file.sync()
+        if future is not None:
+            await future
+
+    # -- the maildrop
+
+    async def lock_maildrop(self) -> Callable[[], None]:
+        """See AccountStore."""
+        with errors_named():
+            release = lock_file(self.file.folder / "maildrop.lock")
+        if release is None:
+            raise MaildropLocked(self.id)
+        return partial(_release, release, self)
+
+
+def _release(release: Callable[[], None], _held: EmbeddedAccount) -> None:
+    release()

@@ -1,0 +1,433 @@
+"""An open account: a connection that reads on the loop, jobs that write in threads.
+
+Jobs that wait for the same account share one transaction; each runs in a
+savepoint of its own, so that a refused one hinders no other. What must be
+stable waits for one `fdatasync` of the write-ahead log, which serves all who
+wait at that moment.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import apsw
+
+from pyeonji.base.errors import PyeonjiError
+from pyeonji.storage.embedded import naming, writing
+from pyeonji.storage.embedded.delivering import deliver, forget_old
+from pyeonji.storage.embedded.ledger import Ledger
+from pyeonji.storage.embedded.mail_schema import MIGRATIONS
+from pyeonji.storage.embedded.sqlite import (
+    Database,
+    connect,
+    errors_named,
+    make_folder,
+    sync_folder,
+)
+from pyeonji.storage.embedded.threads import Mailbag, resolve
+from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.mailboxes import Delivery
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pyeonji.base.clock import Clock
+    from pyeonji.base.ids import AccountId
+
+WRITER_THREADS: Final = 2
+SYNC_THREADS: Final = 4
+
+CHECKPOINT_PAGES: Final = 1000
+"""Length of the log after which its pages go to the file (after the answers)."""
+
+GARBAGE_AT_ONCE: Final = 200
+"""Thrown-away messages removed in one transaction."""
+
+READER_CACHE_KIB: Final = 256
+WRITER_CACHE_KIB: Final = 1024
+MMAP_OCTETS: Final = 1 << 30
+"""Readers map the file: what it holds is cached once, by the system."""
+
+FILE_NAME: Final = "mail.db"
+
+Job = "Callable[[Ledger], Any]"
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A job and who waits for it."""
+
+    job: Callable[[Ledger], Any] | Delivery
+    future: asyncio.Future[Any]
+    stable: bool
+    result: Any = None
+
+
+class Pool:
+    """Threads that call what is put in; closing waits for all of it."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+        self.put = self._calls.put
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+    def close(self) -> None:
+        """Return when everything put in has been done."""
+        for _ in self._threads:
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What the open accounts of a process share."""
+
+    mailbag: Mailbag
+    clock: Clock
+    announce: Callable[[AccountId, frozenset[int], bool], None]  # on the loop
+    writers: Pool = field(default_factory=lambda: Pool("mail-writer", WRITER_THREADS))
+    syncers: Pool = field(default_factory=lambda: Pool("mail-sync", SYNC_THREADS))
+
+    def close(self) -> None:
+        """Finish all writing, then all syncing."""
+        self.writers.close()
+        self.syncers.close()
+
+
+class AccountFile:
+    """The file of one account and its blobs; made by `open_account` in a thread."""
+
+    def __init__(self, account_id: AccountId, folder: Path, shop: Workshop) -> None:
+        self.id = account_id
+        self.folder = folder
+        self.blobs = folder / "blobs"
+        self.path = folder / FILE_NAME
+        self.reader = self._connect(READER_CACHE_KIB, MMAP_OCTETS)
+        self._shop = shop
+        self._writer: Database | None = None
+        self._log_pages = 0
+        self._jobs: list[Waiting] = []
+        self._lock = threading.Lock()
+        self._busy = False
+        self._garbage = True  # look once after opening
+        self._closing = False
+        # stability
+        self._wal = -1
+        self._written = 0
+        self._synced = 0
+        self._new_files = False
+        self._suspect = False
+        self._sync_lock = threading.Lock()
+        self._sync_waiting: list[tuple[asyncio.Future[Any], Any]] = []
+        self._syncing = False
+
+    def _connect(self, cache_kib: int, mmap_octets: int = 0) -> Database:
+        return connect(
+            self.path,
+            MIGRATIONS,
+            synchronous="NORMAL",
+            cache_kib=cache_kib,
+            mmap_octets=mmap_octets,
+            checkpoint_pages=0,
+        )
+
+    # -- on the loop
+
+    def submit(
+        self, job: Callable[[Ledger], Any] | Delivery, *, stable: bool
+    ) -> asyncio.Future[Any]:
+        """Have a job run in the next transaction; the future is its result."""
+        future: asyncio.Future[Any] = self._shop.mailbag.loop.create_future()
+        with self._lock:
+            self._jobs.append(Waiting(job, future, stable))
+            busy, self._busy = self._busy, True
+        if not busy:
+            # what else this turn of the loop brings goes in the same transaction
+            self._shop.mailbag.loop.call_soon(self._shop.writers.put, self._work)
+        return future
+
+    def sync(self) -> asyncio.Future[Any] | None:
+        """A future for "all written so far is stable"; None if it is already."""
+        if self._synced >= self._written:
+            return None
+        future: asyncio.Future[Any] = self._shop.mailbag.loop.create_future()
+        self._await_sync([(future, None)])
+        return future
+
+    def close(self) -> None:
+        """Close when the jobs under way are done (any thread)."""
+        with self._lock:
+            self._closing = True
+            busy, self._busy = self._busy, True
+        if not busy:
+            self._shop.writers.put(self._work)
+
+    # -- in a writer thread
+
+    def _work(self) -> None:
+        """Run transactions until no job is left."""
+        while True:
+            with self._lock:
+                jobs, self._jobs = self._jobs, []
+                if not jobs and not self._housekeeping_due():
+                    if self._closing:
+                        self._close()
+                        return  # stays busy: nobody may come after
+                    self._busy = False
+                    return
+            if jobs:
+                self._transact(jobs)
+            else:
+                self._keep_house()
+
+    def _transact(self, jobs: list[Waiting]) -> None:
+        try:
+            with errors_named():
+                ledger = self._run_all(jobs)
+        except StorageUnavailable as error:
+            self._reopen_writer()
+            for waiting in jobs:
+                waiting.result = StorageUnavailable(str(error))
+            self._answer(jobs)
+            return
+        if ledger.changed or ledger.list_changed:
+            self._shop.mailbag.put(
+                self._shop.announce,
+                self.id,
+                frozenset(ledger.changed),
+                ledger.list_changed,
+            )
+        self._answer(jobs)
+
+    def _run_all(self, jobs: list[Waiting]) -> Ledger:
+        connection = self._writer or self._open_writer()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            ledger = Ledger(connection, self.folder, int(self._shop.clock.time()))
+            before = connection.total_changes()
+            for group in _grouped(jobs):
+                self._run(ledger, group)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        if connection.total_changes() != before:
+            self._new_files |= ledger.new_files
+            self._written += 1
+        return ledger
+
+    def _run(self, ledger: Ledger, group: list[Waiting]) -> None:
+        """One job, or deliveries that stand together, in a savepoint."""
+        connection = ledger.connection
+        changed, list_changed = set(ledger.changed), ledger.list_changed
+        connection.execute("SAVEPOINT job")
+        try:
+            job = group[0].job
+            if isinstance(job, Delivery):
+                deliveries: Sequence[Any] = [waiting.job for waiting in group]
+                for waiting, result in zip(
+                    group, deliver(ledger, deliveries), strict=True
+                ):
+                    waiting.result = result
+            else:
+                group[0].result = job(ledger)
+            ledger.flush()
+        except PyeonjiError as refusal:
+            connection.execute("ROLLBACK TO job")
+            ledger.forget()
+            ledger.changed, ledger.list_changed = changed, list_changed
+            for waiting in group:
+                waiting.result = refusal
+        connection.execute("RELEASE job")
+
+    def _answer(self, jobs: list[Waiting]) -> None:
+        stable = []
+        for waiting in jobs:
+            if waiting.stable and not isinstance(waiting.result, BaseException):
+                stable.append((waiting.future, waiting.result))
+            else:
+                self._shop.mailbag.put(resolve, waiting.future, waiting.result)
+        if stable:
+            self._await_sync(stable)
+
+    def _open_writer(self) -> Database:
+        connection = self._connect(WRITER_CACHE_KIB)
+        connection.set_wal_hook(self._note_log)
+        if self._wal < 0:
+            self._wal = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CREAT, 0o600)
+        self._writer = connection
+        return connection
+
+    def _note_log(self, _connection: Database, _name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _reopen_writer(self) -> None:
+        """After an error nothing about the connection is taken for granted."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.close()
+            except apsw.Error:
+                return
+
+    def _housekeeping_due(self) -> bool:
+        return self._log_pages >= CHECKPOINT_PAGES or (
+            self._garbage and self._writer is not None and not self._closing
+        )
+
+    def _keep_house(self) -> None:
+        """A checkpoint, or a portion of garbage; between transactions."""
+        writer = self._writer
+        if writer is None:
+            self._log_pages, self._garbage = 0, False
+            return
+        try:
+            with errors_named():
+                if self._log_pages >= CHECKPOINT_PAGES:
+                    self._log_pages = 0
+                    writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                else:
+                    self._garbage = self._collect(writer)
+        except StorageUnavailable:
+            self._garbage = False
+            self._reopen_writer()
+
+    def _collect(self, writer: Database) -> bool:
+        if not writer.execute("SELECT EXISTS (SELECT 1 FROM garbage)").get:
+            return False
+        with writer:
+            ledger = Ledger(writer, self.folder, int(self._shop.clock.time()))
+            files, more = writing.collect_garbage(ledger, GARBAGE_AT_ONCE)
+            forget_old(ledger)
+        self._written += 1
+        if files:
+            # a file must not go before the commit that gives it up is stable
+            os.fdatasync(self._wal)
+            writing.unlink_files(ledger, files)
+        return more
+
+    def note_garbage(self) -> None:
+        """An operation threw messages away (in its job)."""
+        self._garbage = True
+
+    def _close(self) -> None:
+        for connection in (self._writer, self.reader):
+            if connection is not None:
+                try:
+                    connection.close()
+                except apsw.Error:
+                    continue
+        self._writer = None
+        with self._sync_lock:
+            if not self._syncing and self._wal >= 0:
+                os.close(self._wal)
+                self._wal = -1
+
+    # -- in a sync thread
+
+    def _await_sync(self, waiters: list[tuple[asyncio.Future[Any], Any]]) -> None:
+        with self._sync_lock:
+            self._sync_waiting += waiters
+            syncing, self._syncing = self._syncing, True
+        if not syncing:
+            self._shop.syncers.put(self._sync)
+
+    def _sync(self) -> None:
+        while True:
+            with self._sync_lock:
+                waiters, self._sync_waiting = self._sync_waiting, []
+                if not waiters:
+                    self._syncing = False
+                    return
+            try:
+                with errors_named():
+                    self._sync_once()
+            except StorageUnavailable as error:
+                self._suspect = True
+                for future, _ in waiters:
+                    self._shop.mailbag.put(
+                        resolve, future, StorageUnavailable(str(error))
+                    )
+                continue
+            for future, result in waiters:
+                self._shop.mailbag.put(resolve, future, result)
+
+    def _sync_once(self) -> None:
+        written = self._written
+        if self._synced >= written:
+            return
+        if self._new_files:
+            self._new_files = False
+            sync_folder(self.blobs)
+        if self._suspect or self._wal < 0:
+            self._checkpoint_all()
+            self._suspect = False
+        else:
+            os.fdatasync(self._wal)
+        self._synced = written
+
+    def _checkpoint_all(self) -> None:
+        """Write all of the log into the file, anew.
+
+        After a failed sync the system may hold pages for clean that never
+        reached the disk, and a second sync of them would succeed.
+        """
+        connection = self._connect(WRITER_CACHE_KIB)
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        finally:
+            connection.close()
+
+
+def _grouped(jobs: list[Waiting]) -> list[list[Waiting]]:
+    """Deliveries that follow one another go together, other jobs alone."""
+    groups: list[list[Waiting]] = []
+    for waiting in jobs:
+        together = (
+            groups
+            and isinstance(waiting.job, Delivery)
+            and isinstance(groups[-1][0].job, Delivery)
+        )
+        if together:
+            groups[-1].append(waiting)
+        else:
+            groups.append([waiting])
+    return groups
+
+
+def open_account(account_id: AccountId, folder: Path, shop: Workshop) -> AccountFile:
+    """Open an account's folder, made and furnished if it is new (in a thread).
+
+    Raises:
+        StorageUnavailable.
+    """
+    with errors_named():
+        make_folder(folder)
+        make_folder(folder / "blobs")
+        file = AccountFile(account_id, folder, shop)
+        if not file.reader.execute("SELECT EXISTS (SELECT 1 FROM mailboxes)").get:
+            with file.reader:
+                ledger = Ledger(file.reader, folder, int(shop.clock.time()))
+                naming.furnish(ledger)
+                ledger.flush()
+            file.reader.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            sync_folder(folder)
+    return file

@@ -1,0 +1,392 @@
+"""A queue's file: letters on their way and the journeys of those that ended."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pyeonji.base.events import Happening, LetterEvent
+from pyeonji.base.ids import LetterId, base32
+from pyeonji.storage.content import BlobFile, Content, StoredOctets
+from pyeonji.storage.embedded.octets import compress, decompress, map_file
+from pyeonji.storage.embedded.sqlite import Database, one, transaction
+from pyeonji.storage.errors import NoSuchLetter
+from pyeonji.storage.queue import (
+    BodyType,
+    NewLetter,
+    QueuedLetter,
+    Recipient,
+    RecipientState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
+
+
+JOURNEYS_KEPT_S: Final = 30 * 86400
+
+MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
+    """
+    CREATE TABLE letters (
+        id TEXT PRIMARY KEY,
+        next_attempt REAL NOT NULL,     -- of the first waiting recipient
+        held INTEGER NOT NULL,
+        reverse_path TEXT NOT NULL,
+        recipients TEXT NOT NULL,       -- JSON
+        size INTEGER NOT NULL,          -- prefix and content
+        body_type TEXT NOT NULL,
+        smtputf8 INTEGER NOT NULL,
+        ret TEXT NOT NULL,
+        envid TEXT NOT NULL,
+        accepted_at REAL NOT NULL,
+        message_id TEXT NOT NULL,
+        facts TEXT NOT NULL,            -- JSON
+        events TEXT NOT NULL,           -- JSON, of attempts so far
+        prefix BLOB NOT NULL,
+        octets BLOB                     -- zstd; NULL: in the file of its id
+    );
+    CREATE INDEX letters_due ON letters (held, next_attempt);
+    CREATE TABLE journeys (
+        letter TEXT PRIMARY KEY,        -- ids sort by time
+        reverse_path TEXT NOT NULL,
+        recipients TEXT NOT NULL,       -- addresses, space-joined
+        message_id TEXT NOT NULL,
+        events TEXT NOT NULL            -- JSON
+    ) WITHOUT ROWID;
+    """,
+)
+
+_recipients = msgspec.json.Decoder(tuple[Recipient, ...])
+_events = msgspec.json.Decoder(list[LetterEvent])
+_facts = msgspec.json.Decoder(dict[str, str])
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Keep a new letter; the result is its size."""
+
+    id: LetterId
+    letter: NewLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Count an attempt."""
+
+    id: LetterId
+    indexes: tuple[int, ...]
+    next_attempt: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Keep what an attempt came to."""
+
+    id: LetterId
+    recipients: tuple[Recipient, ...]
+    events: tuple[LetterEvent, ...]
+
+
+QueueJob = Accept | Begin | Settle
+
+
+def first_due(recipients: Sequence[Recipient]) -> float | None:
+    """When the first waiting recipient is due; None where nobody waits."""
+    return min(
+        (r.next_attempt for r in recipients if r.state is RecipientState.WAITING),
+        default=None,
+    )
+
+
+def run_all(
+    connection: Database, jobs: Sequence[QueueJob], files: list[str]
+) -> list[Any]:
+    """Do jobs inside a transaction; gives a result for each.
+
+    Args:
+        connection: inside BEGIN IMMEDIATE.
+        jobs: a letter is accepted in an earlier batch than anything else of it.
+        files: gets the names of files to remove after the commit.
+    """
+    results: list[Any] = []
+    accepted = []
+    for job in jobs:
+        result = None
+        match job:
+            case Accept():
+                row, result = _new_row(job)
+                accepted.append(row)
+            case Begin():
+                _begin(connection, job)
+            case Settle():
+                _settle(connection, job, files)
+        results.append(result)
+    if accepted:
+        connection.executemany(
+            f"INSERT INTO letters VALUES ({', '.join('?' * 16)})",  # noqa: S608 - only marks
+            accepted,
+        )
+    return results
+
+
+def _new_row(job: Accept) -> tuple[tuple[Any, ...], int]:
+    letter = job.letter
+    content = letter.content
+    if isinstance(content, bytes):
+        octets: bytes | None = compress(content)
+        size = len(letter.prefix) + len(content)
+    else:
+        octets, size = None, len(letter.prefix) + content.size_octets
+    return (
+        job.id,
+        first_due(letter.recipients) or 0.0,
+        letter.held,
+        letter.reverse_path,
+        _json(letter.recipients),
+        size,
+        letter.body_type.value,
+        letter.smtputf8,
+        letter.ret,
+        letter.envid,
+        letter.accepted_at,
+        letter.message_id,
+        _json(letter.facts),
+        "[]",
+        letter.prefix,
+        octets,
+    ), size
+
+
+def _begin(connection: Database, job: Begin) -> None:
+    row = one(connection, "SELECT recipients FROM letters WHERE id = ?", (job.id,))
+    if row is None:
+        return
+    recipients = list(_recipients.decode(row[0]))
+    for index in job.indexes:
+        recipients[index] = replace(
+            recipients[index],
+            attempts=recipients[index].attempts + 1,
+            next_attempt=job.next_attempt,
+        )
+    connection.execute(
+        "UPDATE letters SET recipients = ?, next_attempt = ? WHERE id = ?",
+        (_json(recipients), first_due(recipients) or 0.0, job.id),
+    )
+
+
+TRACED: Final = (
+    "id, reverse_path, recipients, message_id, accepted_at, size, facts, events,"
+    " octets IS NULL"
+)
+
+
+def _settle(connection: Database, job: Settle, files: list[str]) -> None:
+    due = first_due(job.recipients)
+    if due is None:
+        row = take_out(connection, job.id)
+        if row is not None:
+            end_journey(connection, row, job.events, files)
+        return
+    row = one(connection, "SELECT events FROM letters WHERE id = ?", (job.id,))
+    if row is None:
+        return
+    events = [*_events.decode(row[0]), *job.events]
+    connection.execute(
+        "UPDATE letters SET recipients = ?, next_attempt = ?, events = ? WHERE id = ?",
+        (_json(job.recipients), due, _json(events), job.id),
+    )
+
+
+def take_out(connection: Database, letter_id: str) -> tuple[Any, ...] | None:
+    """Remove a letter's row; gives its traced columns."""
+    row: tuple[Any, ...] | None = one(
+        connection,
+        f"DELETE FROM letters WHERE id = ? RETURNING {TRACED}",  # noqa: S608 - fixed names
+        (letter_id,),
+    )
+    return row
+
+
+def end_journey(
+    connection: Database,
+    row: tuple[Any, ...],
+    events: Sequence[LetterEvent],
+    files: list[str],
+) -> None:
+    """Keep the journey of a letter whose row was just removed."""
+    addresses = " ".join(r.address for r in _recipients.decode(row[2]))
+    connection.execute(
+        "INSERT OR REPLACE INTO journeys VALUES (?, ?, ?, ?, ?)",
+        (row[0], row[1], addresses, row[3], _json([*journey(row), *events])),
+    )
+    if row[8]:
+        files.append(row[0])
+
+
+def journey(row: tuple[Any, ...]) -> list[LetterEvent]:
+    """Events of a letter that is still in the queue, from its traced columns."""
+    letter_id, reverse_path, recipients, message_id, at, size, facts, events, _ = row
+    addresses = [r.address for r in _recipients.decode(recipients)]
+    queued = LetterEvent(
+        letter_id=LetterId(letter_id),
+        at=at,
+        kind=Happening.QUEUED,
+        facts={
+            "from": reverse_path,
+            "to": " ".join(addresses[:100]),
+            "message_id": message_id,
+            "size_octets": str(size),
+            **_facts.decode(facts),
+        },
+    )
+    return [queued, *_events.decode(events)]
+
+
+# -- reading
+
+_LETTER: Final = (
+    "SELECT id, reverse_path, recipients, size, body_type, smtputf8, ret, envid,"
+    " accepted_at, message_id, facts, held, prefix FROM letters "
+)
+
+
+def load(
+    connection: Database,
+    due_before: float,
+    limit: int,
+    claimed: Collection[LetterId],
+) -> list[QueuedLetter]:
+    """See Queue.load."""
+    found: list[QueuedLetter] = []
+    rows = connection.execute(
+        _LETTER + "WHERE held = 0 AND next_attempt <= ? ORDER BY next_attempt LIMIT ?",
+        (due_before, limit + len(claimed)),
+    )
+    for row in rows:
+        if row[0] not in claimed:
+            found.append(_queued(row))
+            if len(found) >= limit:
+                break
+    return found
+
+
+def _queued(row: tuple[Any, ...]) -> QueuedLetter:
+    recipients = _recipients.decode(row[2])
+    letter = NewLetter(
+        id=LetterId(row[0]),
+        reverse_path=row[1],
+        recipients=recipients,
+        content=b"",
+        prefix=row[12],
+        body_type=BodyType(row[4]),
+        smtputf8=bool(row[5]),
+        ret=row[6],
+        envid=row[7],
+        accepted_at=row[8],
+        message_id=row[9],
+        facts=_facts.decode(row[10]),
+        held=bool(row[11]),
+    )
+    return QueuedLetter(
+        id=LetterId(row[0]),
+        letter=letter,
+        recipients=recipients,
+        size_octets=row[3],
+        held=bool(row[11]),
+    )
+
+
+def next_due(connection: Database, claimed: Collection[LetterId]) -> float | None:
+    """See Queue.next_due."""
+    for letter_id, due in connection.execute(
+        "SELECT id, next_attempt FROM letters WHERE held = 0"
+        " ORDER BY next_attempt LIMIT ?",
+        (len(claimed) + 1,),
+    ):
+        if letter_id not in claimed:
+            return float(due)
+    return None
+
+
+def _stored(connection: Database, letter_id: str) -> tuple[bytes, bytes | None]:
+    row: tuple[bytes, bytes | None] | None = one(
+        connection, "SELECT prefix, octets FROM letters WHERE id = ?", (letter_id,)
+    )
+    if row is None:
+        raise NoSuchLetter(letter_id)
+    return row
+
+
+def octets(
+    connection: Database, spool_folder: Path, letter_id: LetterId
+) -> StoredOctets:
+    """See Queue.octets."""
+    prefix, frame = _stored(connection, letter_id)
+    body = map_file(spool_folder / letter_id) if frame is None else decompress(frame)
+    return StoredOctets(prefix=prefix, body=body)
+
+
+def content(connection: Database, spool_folder: Path, letter_id: LetterId) -> Content:
+    """See Queue.content."""
+    _, frame = _stored(connection, letter_id)
+    if frame is not None:
+        return decompress(frame)
+    path = spool_folder / letter_id
+    return BlobFile(path=path, size_octets=path.stat().st_size)
+
+
+# -- keeping order
+
+
+def drop_orphans(connection: Database, spool_folder: Path) -> None:
+    """Remove files that no letter has: of letters never accepted, or ended.
+
+    Only at the start of the worker, when nothing is being spooled.
+    """
+    for path in spool_folder.iterdir():
+        known = one(
+            connection,
+            "SELECT 1 FROM letters WHERE id = ? AND octets IS NULL",
+            (path.name,),
+        )
+        if known is None:
+            path.unlink(missing_ok=True)
+
+
+def prune_journeys(connection: Database, now: float) -> None:
+    """Forget journeys of letters accepted more than 30 days ago."""
+    oldest = base32(max(int((now - JOURNEYS_KEPT_S) * 1000), 0), 9)
+    connection.execute("DELETE FROM journeys WHERE letter < ?", (oldest,))
+
+
+def adopt(
+    orphan: Database,
+    orphan_folder: Path,
+    connection: Database,
+    spool_folder: Path,
+) -> None:
+    """Move all letters and journeys of a queue without a worker into another.
+
+    May be cut off anywhere and done again: a letter goes from the old file
+    only when it is stable in the new one, and nothing is sent before that.
+    """
+    for (name,) in orphan.execute("SELECT id FROM letters WHERE octets IS NULL"):
+        with contextlib.suppress(FileExistsError):
+            (spool_folder / name).hardlink_to(orphan_folder / name)
+    for table, width in (("letters", 16), ("journeys", 5)):
+        rows = orphan.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - fixed names
+        with transaction(connection):
+            connection.executemany(
+                f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * width)})",  # noqa: S608 - fixed names
+                rows,
+            )
+        with transaction(orphan):
+            orphan.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names

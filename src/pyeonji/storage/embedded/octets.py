@@ -1,0 +1,133 @@
+"""Octets of messages at rest: zstd in a row, or a file of their own."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+import threading
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import zstandard
+
+from pyeonji.base.limits import SMALL_BLOB_OCTETS
+from pyeonji.storage.content import BlobFile, Content
+from pyeonji.storage.embedded.sqlite import errors_named, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+LEVEL: Final = 1
+"""Of zstd: mail shrinks by half; higher levels cost more than they save."""
+
+_local = threading.local()
+
+
+def compress(octets: bytes) -> bytes:
+    """One zstd frame that knows its size."""
+    try:
+        compressor: zstandard.ZstdCompressor = _local.compressor
+    except AttributeError:
+        compressor = _local.compressor = zstandard.ZstdCompressor(
+            level=LEVEL, write_checksum=True
+        )
+    return compressor.compress(octets)
+
+
+def decompress(frame: bytes) -> bytes:
+    """What `compress` was given. Raises zstandard.ZstdError."""
+    try:
+        decompressor: zstandard.ZstdDecompressor = _local.decompressor
+    except AttributeError:
+        decompressor = _local.decompressor = zstandard.ZstdDecompressor()
+    return decompressor.decompress(frame)
+
+
+def map_file(path: Path) -> bytes | mmap.mmap:
+    """A finished file as octets. Raises OSError."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def read_content(content: Content) -> bytes | mmap.mmap:
+    """The octets of a content. Raises OSError."""
+    return content if isinstance(content, bytes) else map_file(content.path)
+
+
+def new_name() -> str:
+    """A file name that nobody else takes."""
+    return secrets.token_hex(12)
+
+
+class SpoolFile:
+    """The Spool of the embedded engine: a list of chunks that may become a file."""
+
+    def __init__(
+        self,
+        folder: Path,
+        run: Callable[[Callable[[], None]], Awaitable[None]],
+    ) -> None:
+        self.size_octets = 0
+        self._folder = folder
+        self._run = run  # a call in a thread
+        self._chunks: list[bytes] = []
+        self._file: BinaryIO | None = None
+        self._path: Path | None = None
+
+    def write(self, chunk: bytes) -> None:
+        """See Spool."""
+        self.size_octets += len(chunk)
+        if self._file is None:
+            self._chunks.append(chunk)
+            if self.size_octets <= SMALL_BLOB_OCTETS:
+                return
+            self._open()
+        else:
+            self._chunks.append(chunk)
+            if len(self._chunks) < 16:
+                return
+        self._flush()
+
+    def _open(self) -> None:
+        with errors_named():
+            self._path = self._folder / new_name()
+            self._file = self._path.open("xb", buffering=0)
+            os.fchmod(self._file.fileno(), 0o600)
+
+    def _flush(self) -> None:
+        file = self._file
+        if file is None or not self._chunks:
+            return
+        octets = memoryview(b"".join(self._chunks))
+        self._chunks.clear()
+        with errors_named():
+            while octets:
+                octets = octets[file.write(octets) :]
+
+    async def finish(self) -> Content:
+        """See Spool."""
+        if self._file is None or self._path is None:
+            return b"".join(self._chunks)
+        self._flush()
+        path, size_octets = self._path, self.size_octets
+        await self._run(self._sync)
+        return BlobFile(path=path, size_octets=size_octets)
+
+    def _sync(self) -> None:
+        with errors_named():
+            if self._file is not None:
+                os.fdatasync(self._file.fileno())
+                self._file.close()
+            sync_folder(self._folder)
+
+    def abort(self) -> None:
+        """See Spool: a file that the queue took over has another name by then."""
+        self._chunks.clear()
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+            self._path = None

@@ -1,0 +1,292 @@
+"""All queue files of an installation, for the command line and for ETRN."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pyeonji.base.events import Happening, LetterEvent
+from pyeonji.base.ids import LetterId
+from pyeonji.storage.embedded import letters
+from pyeonji.storage.embedded.sqlite import (
+    Database,
+    connect,
+    errors_named,
+    one,
+    transaction,
+)
+from pyeonji.storage.errors import NoSuchLetter
+from pyeonji.storage.names import canonical, canonical_domain, domain_of
+from pyeonji.storage.queue import Recipient, RecipientState, Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from pyeonji.base.clock import Clock
+    from pyeonji.storage.content import StoredOctets
+
+MAX_TRACED: Final = 100
+"""Letters that a trace by address shows, the latest ones."""
+
+_SUMMARY: Final = (
+    "SELECT id, reverse_path, recipients, size, accepted_at, held FROM letters "
+)
+_recipients = msgspec.json.Decoder(tuple[Recipient, ...])
+_events = msgspec.json.Decoder(list[LetterEvent])
+
+
+class EmbeddedOffice:
+    """See QueueOffice."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        threads: Executor,
+        changed: Callable[[], None],
+    ) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._threads = threads
+        self._changed = changed
+
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        def named() -> Any:
+            with errors_named():
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, named)
+
+    @contextlib.contextmanager
+    def _open(self, path: Path) -> Iterator[Database]:
+        connection = connect(path, letters.MIGRATIONS, synchronous="FULL")
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _files(self) -> list[tuple[int, Path]]:
+        return sorted(
+            (int(path.stem), path)
+            for path in self._folder.glob("*.db")
+            if path.stem.isdecimal()
+        )
+
+    async def summaries(self) -> list[Summary]:
+        """See QueueOffice."""
+        found: list[Summary] = await self._in_thread(lambda: self._summaries("", ()))
+        return found
+
+    def _summaries(self, where: str, bindings: tuple[Any, ...]) -> list[Summary]:
+        found = []
+        for worker, path in self._files():
+            with self._open(path) as connection:
+                found += [
+                    Summary(
+                        id=LetterId(row[0]),
+                        worker=worker,
+                        reverse_path=row[1],
+                        recipients=_recipients.decode(row[2]),
+                        size_octets=row[3],
+                        accepted_at=row[4],
+                        held=bool(row[5]),
+                    )
+                    for row in connection.execute(_SUMMARY + where, bindings)
+                ]
+        return sorted(found, key=lambda summary: summary.accepted_at)
+
+    async def show(self, letter_id: LetterId) -> Summary:
+        """See QueueOffice."""
+        found = await self._in_thread(
+            lambda: self._summaries("WHERE id = ?", (letter_id,))
+        )
+        if not found:
+            raise NoSuchLetter(letter_id)
+        summary: Summary = found[0]
+        return summary
+
+    async def octets(self, letter_id: LetterId) -> StoredOctets:
+        """See QueueOffice."""
+
+        def work() -> StoredOctets:
+            for _, path in self._files():
+                with self._open(path) as connection, contextlib.suppress(NoSuchLetter):
+                    return letters.octets(connection, path.with_suffix(""), letter_id)
+            raise NoSuchLetter(letter_id)
+
+        stored: StoredOctets = await self._in_thread(work)
+        return stored
+
+    async def _change(self, change: Callable[[Database, Path], int]) -> int:
+        """Do something in all files, each in a transaction; tell the workers."""
+
+        def work() -> int:
+            count = 0
+            for _, path in self._files():
+                with self._open(path) as connection, transaction(connection):
+                    count += change(connection, path.with_suffix(""))
+            return count
+
+        count: int = await self._in_thread(work)
+        if count:
+            self._changed()
+        return count
+
+    async def retry(self, letter_ids: Sequence[LetterId]) -> int:
+        """See QueueOffice."""
+        wanted = set(letter_ids)
+        return await self._change(
+            lambda connection, _: sum(
+                self._due_now(connection, letter_id, lambda _: True)
+                for letter_id in wanted
+            )
+        )
+
+    async def retry_domain(self, domain: str) -> int:
+        """See QueueOffice."""
+        name = canonical_domain(domain)
+
+        def change(connection: Database, _: Path) -> int:
+            found = connection.execute("SELECT id FROM letters WHERE held = 0")
+            return sum(
+                self._due_now(
+                    connection, letter_id, lambda r: domain_of(r.address) == name
+                )
+                for (letter_id,) in found.fetchall()
+            )
+
+        return await self._change(change)
+
+    def _due_now(
+        self,
+        connection: Database,
+        letter_id: str,
+        meant: Callable[[Recipient], bool],
+    ) -> bool:
+        row = one(
+            connection, "SELECT recipients FROM letters WHERE id = ?", (letter_id,)
+        )
+        if row is None:
+            return False
+        now = self._clock.time()
+        before = _recipients.decode(row[0])
+        after = tuple(
+            replace(r, next_attempt=min(now, r.next_attempt))
+            if r.state is RecipientState.WAITING and meant(r)
+            else r
+            for r in before
+        )
+        if not any(r.state is RecipientState.WAITING and meant(r) for r in before):
+            return False
+        connection.execute(
+            "UPDATE letters SET recipients = ?, next_attempt = ? WHERE id = ?",
+            (
+                msgspec.json.encode(after).decode(),
+                letters.first_due(after) or 0.0,
+                letter_id,
+            ),
+        )
+        return True
+
+    async def hold(self, letter_ids: Sequence[LetterId]) -> int:
+        """See QueueOffice."""
+        return await self._set_held(letter_ids, held=True)
+
+    async def release(self, letter_ids: Sequence[LetterId]) -> int:
+        """See QueueOffice."""
+        return await self._set_held(letter_ids, held=False)
+
+    async def _set_held(self, letter_ids: Sequence[LetterId], *, held: bool) -> int:
+        wanted = set(letter_ids)
+        kind = Happening.HELD if held else Happening.RELEASED
+
+        def change(connection: Database, _: Path) -> int:
+            count = 0
+            for letter_id in wanted:
+                row = one(
+                    connection,
+                    "UPDATE letters SET held = ? WHERE id = ? AND held <> ?"
+                    " RETURNING events",
+                    (held, letter_id, held),
+                )
+                if row is None:
+                    continue
+                count += 1
+                events = [*_events.decode(row[0]), self._event(letter_id, kind)]
+                connection.execute(
+                    "UPDATE letters SET events = ? WHERE id = ?",
+                    (msgspec.json.encode(events).decode(), letter_id),
+                )
+                if not held:
+                    self._due_now(connection, letter_id, lambda _: True)
+            return count
+
+        return await self._change(change)
+
+    def _event(self, letter_id: LetterId, kind: Happening) -> LetterEvent:
+        return LetterEvent(letter_id=letter_id, at=self._clock.time(), kind=kind)
+
+    async def remove(self, letter_ids: Sequence[LetterId]) -> int:
+        """See QueueOffice."""
+        wanted = set(letter_ids)
+        unlinked: list[Path] = []
+
+        def change(connection: Database, spool_folder: Path) -> int:
+            files: list[str] = []
+            count = 0
+            for letter_id in wanted:
+                row = letters.take_out(connection, letter_id)
+                if row is not None:
+                    event = self._event(letter_id, Happening.REMOVED)
+                    letters.end_journey(connection, row, [event], files)
+                    count += 1
+            unlinked.extend(spool_folder / name for name in files)
+            return count
+
+        count = await self._change(change)
+        for path in unlinked:  # only now that the commit is stable
+            path.unlink(missing_ok=True)
+        return count
+
+    async def trace(self, what: str) -> list[LetterEvent]:
+        """See QueueOffice."""
+
+        def work() -> list[LetterEvent]:
+            found: list[tuple[str, list[LetterEvent]]] = []
+            for _, path in self._files():
+                with self._open(path) as connection:
+                    found += _traced(connection, what.strip())
+            found.sort(key=lambda item: item[0])
+            return [event for _, events in found[-MAX_TRACED:] for event in events]
+
+        events: list[LetterEvent] = await self._in_thread(work)
+        return events
+
+
+def _traced(connection: Database, what: str) -> list[tuple[str, list[LetterEvent]]]:
+    """Letters and journeys that a trace means, with their events."""
+    address = canonical(what)
+    meant = (
+        "{0} = ?1 OR message_id = ?1 OR message_id = '<' || ?1 || '>'"
+        " OR lower(reverse_path) = ?2 OR {1} ORDER BY {0} DESC LIMIT ?3"
+    )
+    bindings = (what, address, MAX_TRACED)
+    here = connection.execute(
+        f"SELECT {letters.TRACED} FROM letters WHERE "  # noqa: S608 - fixed names
+        + meant.format("id", "instr(recipients, '\"address\":\"' || ?2 || '\"')"),
+        bindings,
+    ).fetchall()
+    ended = connection.execute(
+        "SELECT letter, events FROM journeys WHERE "
+        + meant.format("letter", "instr(' ' || recipients || ' ', ' ' || ?2 || ' ')"),
+        bindings,
+    ).fetchall()
+    return [(row[0], letters.journey(row)) for row in here] + [
+        (letter_id, _events.decode(events)) for letter_id, events in ended
+    ]

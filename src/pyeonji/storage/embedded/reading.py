@@ -1,0 +1,215 @@
+"""Reading an account's file: SQL made once for each set of columns."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from pyeonji.base.ids import MailboxId, ModSeq, Uid, UidValidity
+from pyeonji.storage.content import StoredOctets
+from pyeonji.storage.embedded.ledger import consecutive, in_ranges
+from pyeonji.storage.embedded.octets import decompress, map_file
+from pyeonji.storage.mailboxes import Changes, Column, Mailbox, SpecialUse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pyeonji.storage.embedded.sqlite import Database
+    from pyeonji.storage.mailboxes import Row, UidRanges
+
+_COLUMNS: Final[dict[Column, str]] = {
+    Column.UID: "e.uid",
+    Column.FLAGS: "e.flags",
+    Column.KEYWORDS: "e.keywords",
+    Column.MOD_SEQ: "e.mod_seq",
+    Column.INTERNAL_DATE: "e.internal_date",
+    Column.SAVE_DATE: "e.save_date",
+    Column.SIZE: "e.size",
+    Column.MESSAGE_ID: "e.message",
+    Column.PREFIX_SIZE: "m.prefix_size",
+    Column.ENVELOPE: "m.envelope",
+    Column.BODY_STRUCTURE: "m.body_structure",
+    Column.PARTS: "m.parts",
+    Column.SENT_DATE: "m.sent_date",
+    Column.SENT_DAY: "m.sent_day",
+    Column.SORT_SUBJECT: "m.sort_subject",
+    Column.SORT_FROM: "m.sort_from",
+    Column.SORT_TO: "m.sort_to",
+    Column.SORT_CC: "m.sort_cc",
+    Column.HEADER_MESSAGE_ID: "m.message_id",
+    Column.REFERENCES: "m.refers",
+    Column.PREVIEW: "m.preview",
+}
+
+_MAILBOXES: Final = (
+    "SELECT b.id, b.name, b.uid_validity, b.uid_next, b.highest_mod_seq, b.held,"
+    " b.unseen, b.deleted, b.octets, b.first_recent, b.special_use,"
+    " EXISTS (SELECT 1 FROM subscriptions s WHERE s.name = b.name), b.selectable"
+    " FROM mailboxes b"
+)
+
+
+def _mailbox(row: tuple[Any, ...]) -> Mailbox:
+    return Mailbox(
+        id=MailboxId(row[0]),
+        name=row[1],
+        uid_validity=UidValidity(row[2]),
+        uid_next=Uid(row[3]),
+        highest_mod_seq=ModSeq(row[4]),
+        exists=row[5],
+        unseen=row[6],
+        deleted=row[7],
+        octets=row[8],
+        first_recent=Uid(row[9]),
+        special_use=SpecialUse(row[10]) if row[10] else None,
+        subscribed=bool(row[11]),
+        selectable=bool(row[12]),
+    )
+
+
+def mailboxes(connection: Database) -> list[Mailbox]:
+    """All, by name, INBOX first."""
+    rows = connection.execute(
+        _MAILBOXES + " ORDER BY b.name <> 'INBOX', b.name"
+    ).fetchall()
+    return [_mailbox(row) for row in rows]
+
+
+def mailbox_named(connection: Database, name: str) -> Mailbox | None:
+    """One by its canonical name."""
+    row = connection.execute(_MAILBOXES + " WHERE b.name = ?", (name,)).fetchone()
+    return row and _mailbox(row)
+
+
+def mailbox_by_id(connection: Database, mailbox_id: int) -> Mailbox | None:
+    """One by its id."""
+    row = connection.execute(_MAILBOXES + " WHERE b.id = ?", (mailbox_id,)).fetchone()
+    return row and _mailbox(row)
+
+
+@lru_cache(maxsize=512)
+def _select(columns: tuple[Column, ...]) -> tuple[str, str]:
+    """SELECT …, and what follows the table of entries."""
+    wanted = [_COLUMNS[column] for column in columns]
+    wide = any(column.startswith("m.") for column in wanted)
+    join = " CROSS JOIN messages m ON m.id = e.message" if wide else ""
+    return f"SELECT {', '.join(wanted)} FROM ", f"{join} WHERE "
+
+
+def select(
+    connection: Database,
+    mailbox_id: int,
+    ranges: UidRanges,
+    columns: Sequence[Column],
+) -> list[Row]:
+    """See AccountStore.select."""
+    if not ranges:
+        return []
+    what, join = _select(tuple(columns))
+    source, where, bindings = in_ranges(mailbox_id, ranges)
+    return connection.execute(f"{what}{source}{join}{where}", bindings).fetchall()
+
+
+def octets(
+    connection: Database, blobs: Path, mailbox_id: int, uids: Sequence[Uid]
+) -> list[tuple[Uid, StoredOctets]]:
+    """See AccountStore.octets."""
+    if not uids:
+        return []
+    runs = consecutive(uids if len(uids) == 1 else sorted(set(uids)))
+    source, where, bindings = in_ranges(mailbox_id, runs)
+    rows = connection.execute(
+        f"SELECT e.uid, b.prefix, b.octets, b.file FROM {source}"  # noqa: S608 - only fixed pieces
+        f" CROSS JOIN bodies b ON b.message = e.message WHERE {where}",
+        bindings,
+    ).fetchall()
+    return [
+        (
+            uid,
+            StoredOctets(
+                prefix=prefix,
+                body=map_file(blobs / file) if frame is None else decompress(frame),
+            ),
+        )
+        for uid, prefix, frame, file in rows
+    ]
+
+
+def changes(connection: Database, mailbox_id: int, since: int) -> Changes:
+    """See AccountStore.changes: from the log, or by a scan where it is too short."""
+    row = connection.execute(_COUNTERS, (mailbox_id,)).fetchone()
+    if row is None:
+        return Changes(
+            highest_mod_seq=ModSeq(since), exists=0, uid_next=Uid(1), gone=True
+        )
+    highest, held, uid_next, _ = row
+    if highest <= since:
+        return Changes(highest_mod_seq=highest, exists=held, uid_next=uid_next)
+    connection.execute("BEGIN")  # one snapshot for what belongs together
+    try:
+        return _changes(connection, mailbox_id, since)
+    finally:
+        connection.execute("COMMIT")
+
+
+_COUNTERS: Final = (
+    "SELECT highest_mod_seq, held, uid_next, log_floor FROM mailboxes"
+    " WHERE id = ? AND selectable"
+)
+
+
+def _changes(connection: Database, mailbox_id: int, since: int) -> Changes:
+    row = connection.execute(_COUNTERS, (mailbox_id,)).fetchone()
+    if row is None:
+        return Changes(
+            highest_mod_seq=ModSeq(since), exists=0, uid_next=Uid(1), gone=True
+        )
+    highest, held, uid_next, floor = row
+    vanished = [
+        Uid(uid)
+        for first, last in connection.execute(
+            "SELECT first, last FROM log"
+            " WHERE mailbox = ? AND mod_seq > ? AND kind = 1 ORDER BY first",
+            (mailbox_id, since),
+        )
+        for uid in range(first, last + 1)
+    ]
+    return Changes(
+        highest_mod_seq=ModSeq(highest),
+        exists=held,
+        uid_next=Uid(uid_next),
+        entries=_changed(connection, mailbox_id, since, in_log=since + 1 >= floor),
+        vanished=vanished,
+    )
+
+
+def _changed(
+    connection: Database, mailbox_id: int, since: int, *, in_log: bool
+) -> list[tuple[Uid, int, str, ModSeq]]:
+    what = "SELECT e.uid, e.flags, e.keywords, e.mod_seq FROM "
+    ranges = [(0, 2**32)]
+    if in_log:
+        found = connection.execute(
+            "SELECT first, last FROM log"
+            " WHERE mailbox = ? AND mod_seq > ? AND kind = 0 ORDER BY first",
+            (mailbox_id, since),
+        ).fetchall()
+        ranges = merged(found)
+    if not ranges:
+        return []
+    source, where, bindings = in_ranges(mailbox_id, ranges)
+    return connection.execute(
+        f"{what}{source} WHERE {where} AND e.mod_seq > ?", [*bindings, since]
+    ).fetchall()
+
+
+def merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges ascending by their first, as ranges that don't overlap."""
+    out: list[tuple[int, int]] = []
+    for first, last in ranges:
+        if out and first <= out[-1][1] + 1:
+            out[-1] = (out[-1][0], max(last, out[-1][1]))
+        else:
+            out.append((first, last))
+    return out

@@ -1,0 +1,273 @@
+"""Everything that is kept below one folder, opened for one process."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import weakref
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.base.clock import Clock, SystemClock
+from pyeonji.storage.authentication import Authenticator
+from pyeonji.storage.credentials import Sealer
+from pyeonji.storage.embedded import letters
+from pyeonji.storage.embedded.account import EmbeddedAccount
+from pyeonji.storage.embedded.accountfile import AccountFile, Workshop, open_account
+from pyeonji.storage.embedded.directory import EmbeddedDirectory
+from pyeonji.storage.embedded.locks import lock_file
+from pyeonji.storage.embedded.notices import Notices
+from pyeonji.storage.embedded.octets import SpoolFile
+from pyeonji.storage.embedded.office import EmbeddedOffice
+from pyeonji.storage.embedded.queue import EmbeddedQueue
+from pyeonji.storage.embedded.searching import Searcher
+from pyeonji.storage.embedded.sqlite import connect, errors_named, make_folder
+from pyeonji.storage.embedded.threads import Mailbag
+from pyeonji.storage.errors import NoSuchAccount, StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pyeonji.base.ids import AccountId
+    from pyeonji.storage.content import Spool
+    from pyeonji.storage.mailboxes import Delivered, Delivery
+
+MAX_OPEN_ACCOUNTS: Final = 500
+"""Accounts kept open though no session holds them."""
+
+
+class EmbeddedMailStore:
+    """See MailStore."""
+
+    def __init__(
+        self,
+        folder: Path,
+        spool_folder: Path,
+        directory: EmbeddedDirectory,
+        shop: Workshop,
+        notices: Notices,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        self._folder = folder
+        self._spool_folder = spool_folder
+        self._directory = directory
+        self._shop = shop
+        self._notices = notices
+        self._threads = threads
+        self._searcher = Searcher(threads)
+        self._open: weakref.WeakValueDictionary[AccountId, EmbeddedAccount] = (
+            weakref.WeakValueDictionary()
+        )
+        self._recent: OrderedDict[AccountId, EmbeddedAccount] = OrderedDict()
+        self._opening: dict[AccountId, asyncio.Task[EmbeddedAccount]] = {}
+
+    async def account(self, account_id: AccountId) -> EmbeddedAccount:
+        """See MailStore."""
+        account = self._open.get(account_id)
+        if account is not None:
+            if account_id in self._recent:
+                self._recent.move_to_end(account_id)
+            else:
+                self._keep(account)
+            return account
+        opening = self._opening.get(account_id)
+        if opening is None:
+            opening = asyncio.ensure_future(self._open_it(account_id))
+            self._opening[account_id] = opening
+            opening.add_done_callback(lambda _: self._opening.pop(account_id, None))
+        return await asyncio.shield(opening)
+
+    async def _open_it(self, account_id: AccountId) -> EmbeddedAccount:
+        folder = self._folder / account_id
+        known = await self._directory.account(account_id)
+        if known is None:
+            raise NoSuchAccount(account_id)
+        file: AccountFile = await self._shop.mailbag.loop.run_in_executor(
+            self._threads, open_account, account_id, folder, self._shop
+        )
+        account = EmbeddedAccount(file, self._notices, self._searcher)
+        self._open[account_id] = account
+        self._keep(account)
+        return account
+
+    def _keep(self, account: EmbeddedAccount) -> None:
+        self._recent[account.id] = account
+        if len(self._recent) > MAX_OPEN_ACCOUNTS:
+            self._recent.popitem(last=False)
+
+    async def deliver(self, delivery: Delivery) -> Delivered:
+        """See MailStore."""
+        account = self._open.get(delivery.account_id)
+        if account is None:
+            account = await self.account(delivery.account_id)
+        delivered: Delivered = await account.file.submit(delivery, stable=False)
+        return delivered
+
+    async def sync(self, account_id: AccountId) -> None:
+        """See MailStore."""
+        account = self._open.get(account_id)
+        if account is None:
+            # closed since: closing wrote and synced all of it
+            return
+        future = account.file.sync()
+        if future is not None:
+            await future
+
+    def spool(self) -> Spool:
+        """A place for a message that a client appends.
+
+        Call `abort` when the content has been appended (or not): what the
+        account keeps is a link of its own.
+        """
+        return SpoolFile(self._spool_folder, self._in_thread)
+
+    async def _in_thread(self, call: Callable[[], None]) -> None:
+        await self._shop.mailbag.loop.run_in_executor(self._threads, call)
+
+    async def erase(self, account_id: AccountId) -> None:
+        """See MailStore; sessions that still hold the account read on at a loss."""
+        self._recent.pop(account_id, None)
+        self._open.pop(account_id, None)
+
+        def work() -> None:
+            with errors_named():
+                folder = self._folder / account_id
+                gone = folder.with_name(f"{account_id}.erased")
+                if folder.is_dir():
+                    folder.rename(gone)
+                if gone.is_dir():
+                    shutil.rmtree(gone)
+
+        await self._in_thread(work)
+
+    def close(self) -> None:
+        """Let go of all accounts; the workshop then finishes their work."""
+        for account in list(self._open.values()):
+            account.file.close()
+        self._recent.clear()
+
+
+class Store:
+    """One process's view of everything kept; made by `open_store`.
+
+    Attributes:
+        directory: who exists.
+        mail: everybody's mailboxes.
+        queue: this worker's letters (None for the command line).
+        office: all workers' letters.
+        sealer: for credentials that keep the password sealed.
+    """
+
+    def __init__(
+        self, data: Path, *, worker: int | None, workers: int, clock: Clock
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="storage")
+        self._release: Callable[[], None] | None = None
+        queues, accounts, run = data / "queue", data / "accounts", data / "run"
+        with errors_named():
+            for folder in (data, queues, accounts, run):
+                make_folder(folder)
+            spool_folder = queues / "spool"
+            make_folder(spool_folder)
+            self.sealer = Sealer.of_file(data / "secret.key")
+            if worker is not None:
+                self._release = lock_file(queues / f"{worker}.lock")
+                if self._release is None:
+                    raise StorageUnavailable(f"worker {worker} is running already")
+        mailbag = Mailbag(loop)
+        self._notices = Notices(run, worker, loop)
+        self.directory = EmbeddedDirectory(data / "directory.db", self._threads)
+        self._shop = Workshop(
+            mailbag=mailbag, clock=clock, announce=self._notices.announce
+        )
+        self.mail = EmbeddedMailStore(
+            accounts,
+            spool_folder,
+            self.directory,
+            self._shop,
+            self._notices,
+            self._threads,
+        )
+        self._queue: EmbeddedQueue | None = None
+        if worker is not None:
+            if worker == 0:
+                _adopt_orphans(queues, workers)
+            self._queue = EmbeddedQueue(queues, worker, clock, mailbag, self._threads)
+            self._notices.on_queue = self._queue.changed_elsewhere
+        self.office = EmbeddedOffice(
+            queues, clock, self._threads, self._notices.tell_queue
+        )
+
+    @property
+    def queue(self) -> EmbeddedQueue:
+        """This worker's queue; a store opened without a worker has none."""
+        if self._queue is None:
+            raise StorageUnavailable("opened without a worker number: no queue")
+        return self._queue
+
+    def authenticator(self, *, legacy: bool = False) -> Authenticator:
+        """What answers the doors' questions; close it before the store."""
+        return Authenticator(
+            self.directory, sealer=self.sealer, clock=self._clock, legacy=legacy
+        )
+
+    async def close(self) -> None:
+        """Finish everything that was asked for, then close all files."""
+        self._notices.close()
+        self.mail.close()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._shop.close)
+        if self._queue is not None:
+            await loop.run_in_executor(None, self._queue.close)
+        self._threads.shutdown(wait=True)
+        self.directory.close()
+        if self._release is not None:
+            self._release()
+
+
+def _adopt_orphans(queues: Path, workers: int) -> None:
+    """Worker 0 takes the letters of workers that there are no more."""
+    for path in queues.glob("*.db"):
+        if not path.stem.isdecimal() or int(path.stem) < max(workers, 1):
+            continue
+        with errors_named():
+            release = lock_file(path.with_suffix(".lock"))
+            if release is None:
+                continue  # it lives after all
+            own_folder = queues / "0"
+            make_folder(own_folder)
+            own = connect(queues / "0.db", letters.MIGRATIONS, synchronous="FULL")
+            orphan = connect(path, letters.MIGRATIONS, synchronous="FULL")
+            try:
+                folder = path.with_suffix("")
+                letters.adopt(orphan, folder, own, own_folder)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                orphan.close()
+                own.close()
+                release()
+
+
+async def open_store(
+    data: Path,
+    *,
+    worker: int | None = None,
+    workers: int = 1,
+    clock: Clock | None = None,
+) -> Store:
+    """Open (or make) everything below a folder for the running loop.
+
+    Args:
+        data: the folder; made with mode 0700.
+        worker: this worker's number; None for a process that owns no queue.
+        workers: how many there are: worker 0 adopts the queues of others.
+        clock: where the time comes from.
+
+    Raises:
+        StorageUnavailable: the disk refuses, or the worker runs already.
+    """
+    return Store(data, worker=worker, workers=workers, clock=clock or SystemClock())
