@@ -21,13 +21,13 @@ from pyeonji.net.connection import Connection
 from pyeonji.storage.authentication import Authenticator
 from pyeonji.storage.credentials import make_credentials
 from pyeonji.storage.directory import Domain
-from pyeonji.storage.embedded import open_premises
+from pyeonji.storage.embedded import open_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from pyeonji.mra.imap import ImapDoor
-    from pyeonji.storage.embedded import Premises
+    from pyeonji.storage.embedded import Store
     from pyeonji.storage.mailboxes import AccountStore
 
 ADDRESS = "kim@example.test"
@@ -159,10 +159,8 @@ class Client:
 class Stage:
     """A system with one account, and as many clients as wanted."""
 
-    def __init__(
-        self, premises: Premises, account: AccountStore, options: Options
-    ) -> None:
-        self.premises = premises
+    def __init__(self, store: Store, account: AccountStore, options: Options) -> None:
+        self.store = store
         self.account = account
         self.clock = SetClock()
 
@@ -171,16 +169,16 @@ class Stage:
 
         self.make_door = door(
             options,
-            premises.directory,
-            premises.mail,
+            store.directory,
+            store.mail,
             Authenticator(
-                premises.directory,
-                sealer=premises.sealer,
+                store.directory,
+                sealer=store.sealer,
                 clock=self.clock,
                 legacy=True,
                 sleep=no_sleep,
             ),
-            spool=premises.mail.spool,
+            spool=store.mail.spool,
             clock=self.clock,
         )
 
@@ -194,16 +192,16 @@ OPTIONS = Options(hostname="mx.example.test", plaintext_auth=True)
 @contextlib.asynccontextmanager
 async def stage(options: Options = OPTIONS) -> AsyncIterator[Stage]:
     with tempfile.TemporaryDirectory() as folder:
-        premises = await open_premises(Path(folder), worker=0)
+        store = await open_store(Path(folder), worker=0)
         try:
-            await premises.directory.add_domain(Domain(name="example.test"))
-            account = await premises.directory.add_account(
+            await store.directory.add_domain(Domain(name="example.test"))
+            account = await store.directory.add_account(
                 ADDRESS,
-                make_credentials(PASSWORD, sealer=premises.sealer),
+                make_credentials(PASSWORD, sealer=store.sealer),
             )
-            yield Stage(premises, await premises.mail.account(account.id), options)
+            yield Stage(store, await store.mail.account(account.id), options)
         finally:
-            await premises.close()
+            await store.close()
 
 
 def play(script: str, *, log_in: bool = True, options: Options = OPTIONS) -> None:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.mra.imap.fetch_plan import RULES, Plan, plan_of
 from pyeonji.mra.imap.sections import Message
-from pyeonji.protocol.imap.commands import Section, SectionText, Simple
+from pyeonji.protocol.imap.commands import Simple
 from pyeonji.storage.mailboxes import SEEN, Column, FlagChange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from pyeonji.mra.imap.sections import SectionReader
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
     from pyeonji.storage.mailboxes import Row
@@ -102,10 +103,7 @@ async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
         if len(there) == 1 and there[0][size_at] >= LARGE_OCTETS:
             await _write_large(session, plan, numbers[0], columns, messages[0])
             continue
-        sections = [
-            [message.value(section) for message in messages]
-            for section in plan.sections
-        ]
+        sections = [list(map(section.value, messages)) for section in plan.sections]
         octets = plan.write(numbers, columns, selected, sections)
         session.write(octets)
         written += len(octets)
@@ -140,28 +138,25 @@ async def _write_large(
     """Send one message in pieces, as fast as the client reads them."""
     write, drain = session.write, session.connection.drain
     before = b"* %d FETCH (" % number
+    readers = iter(plan.sections)
     for item in plan.items:
         if isinstance(item, Simple):
             (value,) = RULES[item].make(columns, session.selected)
             write(before + RULES[item].placeholder % value)
         else:
             write(before + item.label + b" ")
-            for piece in _pieces(message, item):
+            for piece in _pieces(message, next(readers)):
                 write(piece)
                 await drain()
         before = b" "
     write(b")\r\n")
 
 
-def _pieces(message: Message, section: Section) -> Iterator[bytes]:
+def _pieces(message: Message, reader: SectionReader) -> Iterator[bytes]:
     """A section's value in pieces."""
-    is_field_list = section.text in {
-        SectionText.HEADER_FIELDS,
-        SectionText.HEADER_FIELDS_NOT,
-    }
-    span = None if is_field_list else message.span(section)
+    span = reader.span(message)
     if span is None:
-        yield message.value(section)
+        yield reader.value(message)
         return
     start, end = span
     yield b"{%d}\r\n" % (end - start)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from pyeonji.mra.imap.sections import SectionReader
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.commands import Section, SectionText, Simple
 from pyeonji.protocol.imap.dates import date_times
@@ -93,7 +94,7 @@ class Plan:
     items: tuple[FetchItem, ...]
     columns: tuple[Column, ...]  # UID first
     template: bytes
-    sections: tuple[Section, ...]
+    sections: tuple[SectionReader, ...]
     sets_seen: bool
     needs_parts: bool
 
@@ -147,10 +148,12 @@ def plan_of(items: tuple[FetchItem, ...]) -> Plan:
             columns.extend(rule.columns)
             pieces.append(rule.placeholder)
         else:
-            sections.append(item)
+            sections.append(SectionReader(item))
             pieces.append(item.label.replace(b"%", b"%%") + b" %b")
     needs_parts = any(
-        section.path or section.text is not SectionText.ALL for section in sections
+        item.path or item.text is not SectionText.ALL
+        for item in items
+        if isinstance(item, Section)
     )
     if sections:
         columns.append(Column.SIZE)
@@ -161,6 +164,6 @@ def plan_of(items: tuple[FetchItem, ...]) -> Plan:
         columns=tuple(dict.fromkeys(columns)),
         template=b"* %d FETCH (" + b" ".join(pieces) + b")\r\n",
         sections=tuple(sections),
-        sets_seen=any(not section.peek for section in sections),
+        sets_seen=any(not item.peek for item in items if isinstance(item, Section)),
         needs_parts=needs_parts,
     )

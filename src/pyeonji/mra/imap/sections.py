@@ -23,9 +23,7 @@ _KINDS: Final = {
     SectionText.TEXT: SectionKind.TEXT,
     SectionText.MIME: SectionKind.MIME,
 }
-_FIELD_LISTS: Final = frozenset(
-    {SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT}
-)
+_OWN_HEADER: Final = frozenset({SectionKind.HEADER, SectionKind.MIME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,62 +44,64 @@ class Message:
         except ValueError:
             return cls(octets, None, 0)
 
-    def find(self, section: Section) -> tuple[int, int] | None:
-        """Start and end of a section before its field list and partial apply."""
-        if not section.path and section.text is SectionText.ALL:
-            return 0, len(self.octets)
-        if self.parts is None:
+
+class SectionReader:
+    """Reads one section of any message."""
+
+    __slots__ = ("_fields", "_is_whole", "_kind", "_path", "_wanted", "section")
+
+    def __init__(self, section: Section) -> None:
+        self.section: Final = section
+        self._path = ".".join(map(str, section.path))
+        self._kind = _KINDS[section.text]
+        self._is_whole = not section.path and section.text is SectionText.ALL
+        self._fields = _pattern(section.fields) if section.fields else None
+        self._wanted = section.text is SectionText.HEADER_FIELDS
+
+    def _find(self, message: Message) -> tuple[int, int] | None:
+        """Start and end before field list and partial apply."""
+        if self._is_whole:
+            return 0, len(message.octets)
+        if message.parts is None:
             return None
-        path = ".".join(map(str, section.path))
-        found = self.parts.section(path, _KINDS[section.text])
+        found = message.parts.section(self._path, self._kind)
         if found is None:
             return None
         start, end = found
-        shift = self.prefix_size
-        # our trace headers are the beginning of the message's own header
-        is_own_header = start == 0 and section.text in _OWN_HEADER
-        if is_own_header and path in {"", "1"}:
+        shift = message.prefix_size
+        if start == 0 and self._kind in _OWN_HEADER and self._path in {"", "1"}:
+            # our trace headers are the beginning of the message's own header
             return 0, end + shift
         return start + shift, end + shift
 
-    def span(self, section: Section) -> tuple[int, int] | None:
-        """The octets of a section that is no field list, its partial applied."""
-        found = self.find(section)
-        if found is None or section.partial is None:
+    def span(self, message: Message) -> tuple[int, int] | None:
+        """Where the octets are, if they are a run of the message's: no field list."""
+        if self._fields is not None:
+            return None
+        found = self._find(message)
+        partial = self.section.partial
+        if found is None or partial is None:
             return found
         start, end = found
-        first, most = section.partial
-        start = min(start + first, end)
-        return start, min(start + most, end)
+        start = min(start + partial[0], end)
+        return start, min(start + partial[1], end)
 
-    def value(self, section: Section) -> bytes:
+    def value(self, message: Message) -> bytes:
         """A section as FETCH sends it: a literal, or NIL where it does not exist."""
-        if section.text in _FIELD_LISTS:
-            octets = self._fields(section)
+        if self._fields is None:
+            span = self.span(message)
+            if span is None:
+                return b"NIL"
+            octets = message.octets.slice(*span)
         else:
-            span = self.span(section)
-            octets = None if span is None else self.octets.slice(*span)
-        if octets is None:
-            return b"NIL"
+            found = self._find(message)
+            if found is None:
+                return b"NIL"
+            header = message.octets.slice(*found)
+            octets = _filtered(header, self._fields, wanted=self._wanted)
+            if (partial := self.section.partial) is not None:
+                octets = octets[partial[0] : partial[0] + partial[1]]
         return b"{%d}\r\n%b" % (len(octets), octets)
-
-    def _fields(self, section: Section) -> bytes | None:
-        found = self.find(section)
-        if found is None:
-            return None
-        header = self.octets.slice(*found)
-        wanted = fields_of(
-            header,
-            section.fields,
-            wanted=section.text is SectionText.HEADER_FIELDS,
-        )
-        if section.partial is not None:
-            first, most = section.partial
-            return wanted[first : first + most]
-        return wanted
-
-
-_OWN_HEADER: Final = _FIELD_LISTS | {SectionText.HEADER, SectionText.MIME}
 
 
 @lru_cache(maxsize=256)
@@ -114,14 +114,14 @@ def _pattern(fields: tuple[bytes, ...]) -> re.Pattern[bytes]:
     )
 
 
-def fields_of(header: bytes, fields: tuple[bytes, ...], *, wanted: bool) -> bytes:
-    """Header fields of these names, or all others, and the empty line after them.
+def _filtered(header: bytes, fields: re.Pattern[bytes], *, wanted: bool) -> bytes:
+    """These header fields, or all others, and the empty line after them.
 
     RFC 3501 §6.4.5: names are matched without regard to case, the order stays.
     """
     if header and not header.endswith(b"\n"):
         header += b"\r\n"
     if wanted:
-        return b"".join(_pattern(fields).findall(header)) + b"\r\n"
-    left = _pattern(fields).sub(b"", header)
+        return b"".join(fields.findall(header)) + b"\r\n"
+    left = fields.sub(b"", header)
     return left if left.endswith(b"\n\r\n") or left == b"\r\n" else left + b"\r\n"
