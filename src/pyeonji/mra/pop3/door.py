@@ -84,8 +84,8 @@ class Pop3Door:
     """Answers one client."""
 
     __slots__ = (
-        "_connection", "_exchange", "_house", "_logins", "_maildrop", "_timestamp",
-        "machine",
+        "_connection", "_exchange", "_gone", "_house", "_logins", "_maildrop",
+        "_removing", "_timestamp", "machine",
     )  # fmt: skip
 
     def __init__(self, house: House, connection: Connection) -> None:
@@ -94,6 +94,8 @@ class Pop3Door:
         self._maildrop: Maildrop | None = None
         self._exchange: Exchange | None = None
         self._logins = 0
+        self._gone = False
+        self._removing = False
         self._timestamp = ""
         if house.options.apop and house.authenticator.legacy:
             moment = f"{secrets.token_hex(8)}.{int(house.clock.time())}"
@@ -153,7 +155,18 @@ class Pop3Door:
         self._connection.write(b"-ERR [SYS/TEMP] shutting down\r\n")
 
     def lost(self) -> None:
-        """Give the maildrop back; marks are forgotten."""
+        """Give the maildrop back; marks are forgotten.
+
+        What is being opened or removed at this moment is given back after it.
+        """
+        self._gone = True
+        if self._exchange is not None:
+            self._exchange.close()
+            self._exchange = None
+        if not self._removing:
+            self._give_back()
+
+    def _give_back(self) -> None:
         if self._maildrop is not None:
             self._maildrop.release()
             self._maildrop = None
@@ -243,6 +256,9 @@ class Pop3Door:
         except MaildropLocked:
             self.machine.err(Text.MAILDROP_BUSY, code="IN-USE")  # RFC 2449 §8.1.1
             return
+        if self._gone:  # the client left while the maildrop was being opened
+            self._give_back()
+            return
         self._connection.set_deadline(None)
         self._connection.set_timeout(IDLE_TIMEOUT_S)
         log.info("pop3.login", connection=self._connection.id, account=account.address)
@@ -297,6 +313,7 @@ class Pop3Door:
     async def _quit(self) -> None:
         """The UPDATE state (RFC 1939 §6): remove, unlock, say goodbye."""
         drop = self._drop
+        self._removing = True
         try:
             await drop.remove_marked()
         except PyeonjiError as error:
@@ -305,4 +322,5 @@ class Pop3Door:
         else:
             self.machine.ok(Text.BYE)
         finally:
-            self.lost()
+            self._removing = False
+            self._give_back()
