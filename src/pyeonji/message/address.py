@@ -268,6 +268,8 @@ class _General:
         return self.at is not None and self.angle == [] and not self.closed
 
     def open_angle(self) -> None:
+        if self.closed:  # "<a@x>:<b@y>": hide neither of the two
+            self.end_address()
         if self.angle is not None:
             return
         if self.at is not None:  # "kim@example.test <kim@example.test>"

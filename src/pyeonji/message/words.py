@@ -55,13 +55,12 @@ def decode_words(octets: bytes) -> str:
         return decode_undeclared(octets)
     pieces: list[str] = []
     charset = ""
-    pending: list[bytes] = []  # octets of neighbours in one charset
+    pending: list[tuple[bytes, bytes]] = []  # neighbours in one charset
     position = 0
     after_word = False
     for match in _WORD.finditer(octets):
         between = octets[position : match.start()]
         name = match[1].decode("ascii").lower()
-        word = _decode_word(match[2], match[3])
         if not (after_word and not between.strip(_BETWEEN)):
             _flush(pieces, pending, charset)
             if between:
@@ -69,7 +68,7 @@ def decode_words(octets: bytes) -> str:
         elif name != charset:
             _flush(pieces, pending, charset)
         charset = name
-        pending.append(word)
+        pending.append((match[2].lower(), match[3]))
         position = match.end()
         after_word = True
     _flush(pieces, pending, charset)
@@ -78,16 +77,27 @@ def decode_words(octets: bytes) -> str:
     return "".join(pieces)
 
 
-def _flush(pieces: list[str], pending: list[bytes], charset: str) -> None:
+def _flush(pieces: list[str], pending: list[tuple[bytes, bytes]], charset: str) -> None:
     if pending:
-        pieces.append(decode_text(b"".join(pending), charset).text)
+        pieces.append(decode_text(_join(pending), charset).text)
         pending.clear()
 
 
-def _decode_word(encoding: bytes, text: bytes) -> bytes:
-    if encoding in b"Bb":
-        return decode_base64(text)
-    return binascii.a2b_qp(text, header=True)
+def _join(words: list[tuple[bytes, bytes]]) -> bytes:
+    """The octets of neighbouring words, so that none is cut inside a character."""
+    if len(words) > 1 and all(encoding == b"b" for encoding, _ in words):
+        whole = b"".join([text for _, text in words])
+        # QUIRK: some senders cut base64 itself, inside a group of four
+        if len(whole) % 4 == 0 and any(len(text) % 4 for _, text in words):
+            return decode_base64(whole)
+    return b"".join(
+        [
+            decode_base64(text)
+            if encoding == b"b"
+            else binascii.a2b_qp(text, header=True)
+            for encoding, text in words
+        ]
+    )
 
 
 def collapse(text: str) -> str:

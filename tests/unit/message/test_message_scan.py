@@ -86,7 +86,9 @@ def test_bare_line_feeds_are_lines_too() -> None:
 
 def test_line_ends_may_be_mixed() -> None:
     """Some relays convert half of a message."""
-    octets = b"Content-Type: multipart/x; boundary=b\n\r\n--b\r\n\nx\n--b\n\r\ny\r\n--b--"
+    octets = (
+        b"Content-Type: multipart/x; boundary=b\n\r\n--b\r\n\nx\n--b\n\r\ny\r\n--b--"
+    )
     assert [octets[p.body_start : p.body_end] for p in scan(octets).children] == [
         b"x", b"y",
     ]  # fmt: skip
@@ -133,7 +135,9 @@ def test_a_message_without_parts_has_part_one() -> None:
 
 
 def test_a_header_may_end_at_a_boundary_or_at_the_end() -> None:
-    octets = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: y\r\n--b\r\nZ: 1"
+    octets = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: y\r\n--b\r\nZ: 1"
+    )
     first, second = scan(octets).children
     assert first.header.first(b"x") is not None
     assert first.size_octets == second.size_octets == 0
@@ -142,7 +146,9 @@ def test_a_header_may_end_at_a_boundary_or_at_the_end() -> None:
 
 def test_a_part_that_begins_with_text_has_no_header() -> None:
     """No text is taken for a header that is none."""
-    octets = b"Content-Type: multipart/mixed; boundary=b\n\n--b\nhello there\n\nyou\n--b--\n"
+    octets = (
+        b"Content-Type: multipart/mixed; boundary=b\n\n--b\nhello there\n\nyou\n--b--\n"
+    )
     assert bodies(octets)["1"] == b"hello there\n\nyou"
 
 
@@ -162,7 +168,9 @@ def test_a_longer_boundary_that_begins_alike_is_another() -> None:
 
 def test_digest_parts_are_messages() -> None:
     """(RFC 2046 §5.1.5)"""
-    root = scan(b"Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: s\n\nx\n--b--")
+    root = scan(
+        b"Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: s\n\nx\n--b--"
+    )
     assert root.children[0].type == "message/rfc822"
     assert root.children[0].message is not None
 
@@ -210,7 +218,7 @@ class CountingBytes(bytes):
 
     searched = 0
 
-    def find(self, *args: object) -> int:  # type: ignore[override]
+    def find(self, *args: object) -> int:
         found = bytes.find(self, *args)  # type: ignore[arg-type]
         start = args[1] if len(args) > 1 else 0
         end = found if found >= 0 else args[2] if len(args) > 2 else len(self)
@@ -237,17 +245,50 @@ def test_each_octet_is_searched_a_fixed_number_of_times() -> None:
 
 PIECES = st.sampled_from(
     [
-        b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"--b", b"--b--", b"--bb", b"\0", b" ",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\r\n\r\n",
+        b"--b",
+        b"--b--",
+        b"--bb",
+        b"\0",
+        b" ",
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n",
         b"Content-Type: multipart/digest; boundary=bb\n\n",
-        b"Content-Type: message/rfc822\r\n\r\n", b"Content-Type: text/html\r\n",
-        b"Content-Transfer-Encoding: base64\r\n", b"Content-Type: text/plain; charset=",
-        b"ks_c_5601-1987", b"utf-7", b"iso-2022-kr", b"\x1b$)C", b"\x0e", b"sKGzqrTZ",
-        b"From: ", b"To: ", b"Subject: ", b"=?euc-kr?B?sKGz?= ", b"=?utf-8?q?=EA=B0?=",
-        b"\xb0\xa1", b"\xff", b"<a@b.test>", b"(", b")", b'"', b"\\", b",", b";", b":",
-        b"Date: Tue, 24 Nov 2026 13:00:00 +0900\n", b"filename*0*=utf-8''%EA",
-        b"Content-Disposition: attachment; ", b"+2AA-", b"<p>", b"begin 644 x\n", b"end\n",
-    ]  # fmt: skip
+        b"Content-Type: message/rfc822\r\n\r\n",
+        b"Content-Type: text/html\r\n",
+        b"Content-Transfer-Encoding: base64\r\n",
+        b"Content-Type: text/plain; charset=",
+        b"ks_c_5601-1987",
+        b"utf-7",
+        b"iso-2022-kr",
+        b"\x1b$)C",
+        b"\x0e",
+        b"sKGzqrTZ",
+        b"From: ",
+        b"To: ",
+        b"Subject: ",
+        b"=?euc-kr?B?sKGz?= ",
+        b"=?utf-8?q?=EA=B0?=",
+        b"\xb0\xa1",
+        b"\xff",
+        b"<a@b.test>",
+        b"(",
+        b")",
+        b'"',
+        b"\\",
+        b",",
+        b";",
+        b":",
+        b"Date: Tue, 24 Nov 2026 13:00:00 +0900\n",
+        b"filename*0*=utf-8''%EA",
+        b"Content-Disposition: attachment; ",
+        b"+2AA-",
+        b"<p>",
+        b"begin 644 x\n",
+        b"end\n",
+    ]
 )
 MESSAGES = st.lists(PIECES | st.binary(max_size=6), max_size=30).map(b"".join)
 
