@@ -150,7 +150,8 @@ class EmbeddedDirectory:
 
     def _look_up(self, kind: str, key: str, read: Callable[[str], Any]) -> Any:
         with errors_named():
-            version = self._reader.data_version()
+            # the pragma looks at the file; Connection.data_version() does not
+            (version,) = one(self._reader, "PRAGMA data_version")
             if version != self._version:
                 self._known.clear()
                 self._version = version
