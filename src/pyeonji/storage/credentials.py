@@ -118,10 +118,10 @@ def make_credentials(password: str, *, sealer: Sealer | None = None) -> Credenti
 def verify(password_hash: str | None, password: str) -> bool:
     """Check a password; None (nobody has the name) costs the same and fails."""
     try:
-        right = _HASHER.verify(password_hash or _NOBODY, password)
+        _HASHER.verify(password_hash or _NOBODY, password)
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHash):
         return False
-    return right and password_hash is not None
+    return password_hash is not None
 
 
 def verification_pool(threads: int = 2) -> ThreadPoolExecutor:

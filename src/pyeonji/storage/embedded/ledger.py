@@ -72,8 +72,11 @@ class Ledger:
             "SELECT mod_seq, uid_validity, next_message, octets, messages FROM account"
         ).fetchone()
         self._kept = row
-        self.last_mod_seq, self.last_uid_validity, self.next_message = row[:3]
-        self.octets, self.messages = row[3:]
+        self.last_mod_seq: int = row[0]
+        self.last_uid_validity: int = row[1]
+        self.next_message: int = row[2]
+        self.octets: int = row[3]
+        self.messages: int = row[4]
         self._mod_seq = 0
 
     def mod_seq(self) -> int:

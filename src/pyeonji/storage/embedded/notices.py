@@ -88,10 +88,10 @@ class Notices:
         self._timer: asyncio.TimerHandle | None = None
         self._folder = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
         if worker is not None:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(run / self._own)
+                (run / self._own).unlink()
             self._socket.bind(self._address(self._own))
             loop.add_reader(self._socket.fileno(), self._receive)
         self._bound = worker is not None
@@ -237,7 +237,7 @@ class Notices:
         if self._bound:
             self._loop.remove_reader(self._socket.fileno())
             with contextlib.suppress(OSError):
-                os.unlink(self._run / self._own)
+                (self._run / self._own).unlink()
         self._socket.close()
         os.close(self._folder)
 

@@ -283,7 +283,7 @@ def _traced(connection: Database, what: str) -> list[tuple[str, list[LetterEvent
         bindings,
     ).fetchall()
     ended = connection.execute(
-        "SELECT letter, events FROM journeys WHERE "
+        "SELECT letter, events FROM journeys WHERE "  # noqa: S608 - fixed pieces
         + meant.format("letter", "instr(' ' || recipients || ' ', ' ' || ?2 || ' ')"),
         bindings,
     ).fetchall()

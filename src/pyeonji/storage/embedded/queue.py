@@ -7,7 +7,6 @@ is a row; its octets stand in it (zstd), or in a file named by the letter's id.
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import threading
 from dataclasses import replace
@@ -264,7 +263,7 @@ class EmbeddedQueue:
         self._mailbag.put(_resolve_all, jobs, results)
         for name in files:
             with contextlib.suppress(OSError):  # an orphan goes at the next start
-                os.unlink(self.spool_folder / name)
+                (self.spool_folder / name).unlink()
 
     def _reopen(self) -> None:
         """After an error nothing about the connection is taken for granted."""

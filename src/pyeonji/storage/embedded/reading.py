@@ -94,7 +94,7 @@ def _select(columns: tuple[Column, ...]) -> tuple[str, str]:
     wanted = [_COLUMNS[column] for column in columns]
     wide = any(column.startswith("m.") for column in wanted)
     join = " CROSS JOIN messages m ON m.id = e.message" if wide else ""
-    return f"SELECT {', '.join(wanted)} FROM ", f"{join} WHERE "
+    return f"SELECT {', '.join(wanted)} FROM ", f"{join} WHERE "  # noqa: S608 - names above
 
 
 def select(
@@ -108,7 +108,10 @@ def select(
         return []
     what, join = _select(tuple(columns))
     source, where, bindings = in_ranges(mailbox_id, ranges)
-    return connection.execute(f"{what}{source}{join}{where}", bindings).fetchall()
+    found: list[Row] = connection.execute(
+        f"{what}{source}{join}{where}", bindings
+    ).fetchall()
+    return found
 
 
 def octets(
@@ -199,9 +202,10 @@ def _changed(
     if not ranges:
         return []
     source, where, bindings = in_ranges(mailbox_id, ranges)
-    return connection.execute(
+    changed: list[tuple[Uid, int, str, ModSeq]] = connection.execute(
         f"{what}{source} WHERE {where} AND e.mod_seq > ?", [*bindings, since]
     ).fetchall()
+    return changed
 
 
 def merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 MAX_UID: Final = 2**32 - 1
 
 _ENTRY: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_MESSAGE: Final = f"INSERT INTO messages VALUES ({', '.join('?' * 16)})"
+_MESSAGE: Final = f"INSERT INTO messages VALUES ({', '.join('?' * 16)})"  # noqa: S608 - only marks
 _BODY: Final = "INSERT INTO bodies VALUES (?, ?, ?, ?, ?)"
 
 
@@ -244,7 +243,7 @@ def _with_keywords(
                 new_flags = flags
             case FlagChange.ADD:
                 new_flags = old_flags | flags
-            case FlagChange.REMOVE:
+            case _:
                 new_flags = old_flags & ~flags
         if new_flags != old_flags or keywords != old_keywords:
             after.append((entry, new_flags, keywords))
@@ -287,10 +286,11 @@ _COLUMNS: Final = "e.uid, e.message, e.flags, e.keywords, e.internal_date, e.siz
 
 def _entries(ledger: Ledger, mailbox_id: int, ranges: UidRanges) -> list[_Entry]:
     source, where, bindings = in_ranges(mailbox_id, ranges)
-    return ledger.connection.execute(
+    found: list[_Entry] = ledger.connection.execute(
         f"SELECT {_COLUMNS} FROM {source} WHERE {where}",  # noqa: S608 - only fixed pieces
         bindings,
     ).fetchall()
+    return found
 
 
 def _insert_copies(ledger: Ledger, row: MailboxRow, entries: list[_Entry]) -> list[Uid]:
@@ -466,10 +466,7 @@ def collect_garbage(ledger: Ledger, limit: int) -> tuple[list[str], bool]:
 def unlink_files(ledger: Ledger, files: Sequence[str]) -> None:
     """Remove files that no row names any more."""
     for name in files:
-        try:
-            os.unlink(ledger.blobs / name)
-        except FileNotFoundError:
-            continue
+        (ledger.blobs / name).unlink(missing_ok=True)
 
 
 def delivered_before(
