@@ -66,11 +66,9 @@ class ReplyReader:
         """Octets that wait, of a reply begun or of replies not yet read."""
         return len(self._input) + len(self._lines)
 
-    def clear(self) -> None:
-        """Forget what waits."""
-        self._input.clear()
-        self._lines.clear()
-        self._code = b""
+    def clear(self) -> bytes:
+        """Give back the octets that wait."""
+        return self._input.clear()
 
     def next_reply(self) -> PeerReply | Literal[Status.NEED_DATA]:
         """The next whole reply. Raises BrokenReply."""
