@@ -45,7 +45,7 @@ class Prepared:
 
 def prepare(octets: Octets) -> Prepared:
     """Read a message once for all; takes any octets, never raises."""
-    root = scan(octets)
+    root = scan(octets, all_lines=False)
     header = root.header
     people = {name: addresses_of(header, name) for name in (b"from", b"to", b"cc")}
     date_field = header.first(b"date")

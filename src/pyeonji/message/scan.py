@@ -178,14 +178,18 @@ class Part:
             waiting.extend(reversed(part.children))
 
 
-def scan(octets: Octets, *, limits: ScanLimits = LIMITS) -> Part:
+def scan(
+    octets: Octets, *, limits: ScanLimits = LIMITS, all_lines: bool = True
+) -> Part:
     """Find the structure of a message; takes any octets, never raises.
 
     Args:
         octets: the message as it came in; it must not change meanwhile.
         limits: beyond them parts are leaves, which their defects say.
+        all_lines: count the lines of all parts, not only of texts and messages,
+            whose lines BODYSTRUCTURE tells (RFC 3501 §7.4.2).
     """
-    return _Scanner(octets, limits).run()
+    return _Scanner(octets, limits, all_lines=all_lines).run()
 
 
 class _Level:
@@ -217,10 +221,11 @@ class _Level:
 class _Scanner:
     """The work of one `scan`."""
 
-    def __init__(self, octets: Octets, limits: ScanLimits) -> None:
+    def __init__(self, octets: Octets, limits: ScanLimits, *, all_lines: bool) -> None:
         self.octets = octets
         self.size = len(octets)
         self.limits = limits
+        self.all_lines = all_lines
         self.parts: list[Part] = []  # parents before their children
         self.chain: list[Part] = []  # parts whose end is not yet known
         self.levels: list[_Level] = []  # multiparts whose boundaries count
@@ -441,6 +446,13 @@ class _Scanner:
 
     def count_lines(self) -> None:
         """Count LFs, each octet once, from the innermost parts outwards."""
+        if not self.all_lines and all(part.message is None for part in self.parts):
+            for part in self.parts:
+                if part.type.startswith(("text/", "message/")):
+                    part.lines = self.lines_of(
+                        part, self.count_lf(part.body_start, part.body_end)
+                    )
+            return
         counted: dict[int, int] = {}
         for part in reversed(self.parts):
             total, position = 0, part.body_start
@@ -451,9 +463,13 @@ class _Scanner:
                 position = child.body_end
             total += self.count_lf(position, part.body_end)
             counted[id(part)] = total
-            if part.body_end > part.body_start:
-                total += self.octets[part.body_end - 1] != 0x0A
-            part.lines = total
+            part.lines = self.lines_of(part, total)
+
+    def lines_of(self, part: Part, line_feeds: int) -> int:
+        """LFs, and one more for a last line without one."""
+        if part.body_end == part.body_start:
+            return 0
+        return line_feeds + (self.octets[part.body_end - 1] != 0x0A)
 
     def count_lf(self, start: int, end: int) -> int:
         octets = self.octets
