@@ -96,8 +96,8 @@ class Aliases:
 
     async def is_local(self, address: str) -> bool:
         """Whether the address is in a domain whose mail we keep."""
-        _, _, domain = address.rpartition("@")
-        return not domain or await self._directory.domain(domain) is not None
+        _, at, domain = address.rpartition("@")
+        return not at or await self._directory.domain(domain) is not None
 
     async def expand(self, address: str) -> Expansion | None:
         """Find all that an address of ours stands for; None: nobody.

@@ -24,7 +24,7 @@ How it is put together, once for each worker process::
     receiver = Receiver(
         options=options, directory=directory, queue=queue, office=office,
         authenticator=authenticator, expand=aliases.expand,
-        is_local=aliases.is_local, clock=clock, next_id=queue.next_id,
+        is_local=aliases.is_local, clock=clock, next_id=letter_ids(worker, ...),
         take=runner.take, runner=runner,
     )
     runner.start()                     # on the loop; at the end: await runner.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Hop:
     connections: int = 0
     port: int = 0
 
-    async def __aenter__(self) -> Hop:
+    async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -63,10 +64,11 @@ class Hop:
         waiting = self.script.get(verb)
         return waiting.pop(0) if waiting else usual
 
-    async def _talk(
+    async def _talk(  # noqa: C901 - a script from top to bottom
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        tls, mail, rcpt = False, "", []
+        rcpt: list[str] = []
+        tls, mail = False, ""
         writer.write(f"{self._reply('CONNECT', '220 hop.test hello')}\r\n".encode())
         while line := (await reader.readline()).decode():
             line = line.rstrip("\r\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from pyeonji.base.clock import SetClock
 from pyeonji.base.events import Happening, LetterEvent
@@ -286,7 +286,7 @@ class World:
         )
         self.directory.add("kim@example.test", name="Kim")
 
-    async def __aenter__(self) -> World:
+    async def __aenter__(self) -> Self:
         self.relay = Relay(self.options, Names(self.zone))  # type: ignore[arg-type]
         self.runner = Runner(
             options=self.options,

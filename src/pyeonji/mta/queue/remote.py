@@ -52,13 +52,17 @@ class RemoteDeliveries:
         self, runner: Runner, relay: Relay, office: QueueOffice | None
     ) -> None:
         self._runner = runner
-        self._relay = relay
+        self.relay = relay
         self._office = office
         self._destinations: dict[str, Destination] = {}
         self._hungry: deque[Destination] = deque()  # without a connection
         self._workers: set[asyncio.Task[None]] = set()
         self._turned: dict[str, Destination] = {}  # by domain
         self._stopping = False
+
+    def use(self, relay: Relay) -> None:
+        """Call hosts as another relay says, from the next call on."""
+        self.relay = relay
 
     def put_all(self, active: Active, domains: dict[str, list[int]]) -> int:
         """Line up a letter for its domains; how many transactions that makes."""
@@ -91,7 +95,7 @@ class RemoteDeliveries:
         turned = self._turned.get(domain)
         if turned is not None:
             return turned
-        name = self._relay.destination(domain)
+        name = self.relay.destination(domain)
         line = self._destinations.get(name)
         if line is None:
             line = self._destinations[name] = Destination(name, domain)
@@ -157,7 +161,7 @@ class RemoteDeliveries:
                 await session.quit()
                 session = None
             if session is None:
-                session = await self._relay.call(line.domain)
+                session = await self.relay.call(line.domain)
             await self._send(job, session)
         except CallFailed as error:
             await self._put_off(line, job, error)

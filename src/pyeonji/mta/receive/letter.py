@@ -7,7 +7,6 @@ then everything flows on into the queue's spool.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -149,7 +148,8 @@ async def _accept(
 ) -> None:
     """Take responsibility: the reply leaves when the letter is stable.
 
-    While the commit is on its way to the disk, the message is parsed.
+    While the commit is on its way to the disk, a small message is parsed; a
+    large one is the runner's to parse.
     """
     receiver = door.receiver
     new = _new_letter(door, transaction, content, header)
@@ -166,8 +166,6 @@ async def _accept(
         _refuse(door, NO_ROOM)
         return
     door.transaction = None
-    if transaction.local and isinstance(content, BlobFile):
-        prepared = await asyncio.to_thread(prepare_content, content)
     receiver.take(queued, prepared)
     door.smtp.progress(f"letter {queued.id}: stable, handed to the queue")
     door.smtp.reply(250, "2.0.0", f"{queued.id} accepted")

@@ -158,7 +158,7 @@ def _resolve(
             failed = failed or answer.status is DnsStatus.FAILED
             addresses += answer.records
         mixed = addresses_first(addresses)[:MAX_ADDRESSES]
-        if any((address, port) in own_endpoints for address in mixed):
+        if any(_is_own(address, port, own_endpoints) for address in mixed):
             looping = True
             break
         targets += [Target(host=host, address=a, port=port) for a in mixed]
@@ -197,9 +197,17 @@ def _by_literal(
         return NoNextHop(
             permanent=True, status="5.1.2", text=f"{domain} is no address literal"
         )
-    if (address, port) in own_endpoints:
+    if _is_own(address, port, own_endpoints):
         return _loop(domain)
     return (Target(host=address, address=address, port=port),)
+
+
+def _is_own(address: str, port: int, endpoints: frozenset[tuple[str, int]]) -> bool:
+    """Whether we listen there; on all addresses means on loopback at least."""
+    if (address, port) in endpoints:
+        return True
+    everywhere = ("::" if ":" in address else "0.0.0.0", port)  # noqa: S104 - compared
+    return everywhere in endpoints and ipaddress.ip_address(address).is_loopback
 
 
 def _loop(domain: str) -> NoNextHop:
