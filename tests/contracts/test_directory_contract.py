@@ -1,0 +1,86 @@
+"""What every engine's directory does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conftest import CREDENTIALS, Engine, World
+
+from pyeonji.storage.directory import Alias, Domain
+from pyeonji.storage.errors import (
+    AlreadyExists,
+    NoSuchAccount,
+    NoSuchAlias,
+    NoSuchDomain,
+)
+
+
+def test_any_spelling_is_found(engine: Engine) -> None:
+    """Case, NFC, A-labels and quotes are only spelling."""
+
+    async def test(w: World) -> None:
+        d = w.store.directory
+        await d.add_domain(Domain(name="편지.test"))
+        account = await d.add_account(
+            "한글@편지.test", CREDENTIALS, name="A", quota_octets=9
+        )
+        for spelling in ("한글@XN--9B6B95P.test", '"한글"@편지.TEST.'):
+            assert await d.account_at(spelling) == account
+        assert await d.account(account.id) == account
+        assert await d.credentials(account.id) == CREDENTIALS
+        assert (await d.domain("xn--9b6b95p.TEST")) == Domain(
+            name="편지.test", administrator=account.id
+        )
+        assert await d.account_at("\ud800@x") is None
+        assert await d.account_at("") is None
+
+    engine.run(test)
+
+
+def test_domains_accounts_aliases(engine: Engine) -> None:
+    """What is added is listed; what is taken cannot be added."""
+
+    async def test(w: World) -> None:
+        d = w.store.directory
+        with pytest.raises(AlreadyExists):
+            await d.add_domain(Domain(name="EXAMPLE.test"))
+        with pytest.raises(NoSuchDomain):
+            await d.add_account("a@else.test", CREDENTIALS)
+        with pytest.raises(AlreadyExists):
+            await d.add_account("KIM@example.test", CREDENTIALS)
+        await d.add_alias(Alias(address="All@example.test", targets=("A@b.test",)))
+        assert await d.alias("all@EXAMPLE.test") == Alias(
+            address="all@example.test", targets=("a@b.test",)
+        )
+        with pytest.raises(AlreadyExists):
+            await d.add_account("all@example.test", CREDENTIALS)
+        with pytest.raises(AlreadyExists):
+            await d.remove_domain("example.test")
+        lee = await d.add_account("lee@example.test", CREDENTIALS)
+        assert [a.address for a in await d.accounts("example.test")] == [
+            "kim@example.test",
+            "lee@example.test",
+        ]
+        await d.update_account(replace(lee, enabled=False, address="lea@example.test"))
+        assert await d.account_at("lee@example.test") is None
+        assert not (await d.account(lee.id)).enabled  # type: ignore[union-attr]
+        await d.set_credentials(lee.id, replace(CREDENTIALS, legacy_secret=b"z"))
+        assert (await d.credentials(lee.id)).legacy_secret == b"z"  # type: ignore[union-attr]
+        await d.update_domain(Domain(name="example.test", catch_all="lea@example.test"))
+        assert (await d.domains())[0].catch_all == "lea@example.test"
+        for account in await d.accounts():
+            await d.remove_account(account.id)
+        with pytest.raises(NoSuchAccount):
+            await d.remove_account(lee.id)
+        with pytest.raises(NoSuchAccount):
+            await d.update_account(lee)
+        assert len(await d.aliases()) == 1
+        await d.remove_alias("all@example.test")
+        with pytest.raises(NoSuchAlias):
+            await d.remove_alias("all@example.test")
+        await d.remove_domain("example.test")
+        with pytest.raises(NoSuchDomain):
+            await d.update_domain(Domain(name="example.test"))
+
+    engine.run(test)

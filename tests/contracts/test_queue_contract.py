@@ -1,0 +1,176 @@
+"""What every engine's queue does."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from conftest import Engine, World, letter, new_letter
+
+from pyeonji.base.events import Happening, LetterEvent
+from pyeonji.base.limits import SMALL_BLOB_OCTETS
+from pyeonji.storage.content import BlobFile
+from pyeonji.storage.errors import NoSuchLetter, StorageUnavailable
+from pyeonji.storage.queue import Recipient, RecipientState
+
+DONE = RecipientState.DELIVERED
+
+
+def test_accept_and_settle(engine: Engine) -> None:
+    """A letter goes when nobody waits any more; its journey stays."""
+
+    async def test(w: World) -> None:
+        queue = w.store.queue
+        queued = await asyncio.gather(*(queue.accept(new_letter(n)) for n in range(30)))
+        assert len({one.id for one in queued}) == 30
+        assert len(await w.store.office.summaries()) == 30
+        one = queued[3]
+        assert (await queue.octets(one.id)).whole() == b"Received: here\r\n" + letter(3)
+        assert await queue.content(one.id) == letter(3)
+        event = LetterEvent(letter_id=one.id, at=1.0, kind=Happening.DELIVERED)
+        await queue.settle(one, [replace(one.recipients[0], state=DONE)], [event])
+        with pytest.raises(NoSuchLetter):
+            await queue.octets(one.id)
+        kinds = [event.kind for event in await w.store.office.trace(one.id)]
+        assert kinds == [Happening.QUEUED, Happening.DELIVERED]
+        await queue.settle(one, [replace(one.recipients[0], state=DONE)], [])
+        assert len(await w.store.office.trace("KIM@example.test")) == 31
+
+    engine.run(test)
+
+
+def test_what_waits_is_loaded_when_due(engine: Engine) -> None:
+    """Claimed letters are not given again; a new process claims anew."""
+
+    async def first(w: World) -> None:
+        queue = w.store.queue
+        one = await queue.accept(new_letter(1, message_id="<a@b>"))
+        two = await queue.accept(
+            new_letter(
+                2,
+                recipients=(
+                    Recipient(address="a@x.test", next_attempt=50.0),
+                    Recipient(address="b@x.test", next_attempt=70.0),
+                ),
+            )
+        )
+        assert await queue.load(due_before=1e12, limit=9) == []
+        assert await queue.next_due() is None
+        await queue.begin_attempt(two.id, [0], 90.0)
+        event = LetterEvent(letter_id=two.id, at=1.0, kind=Happening.DEFERRED)
+        a, b = two.recipients
+        later = replace(a, attempts=1, next_attempt=90.0, last_reply="451 later")
+        await queue.settle(two, [later, b], [event])
+        assert await queue.next_due() == 70.0
+        assert await queue.load(due_before=69.0, limit=9) == []
+        (again,) = await queue.load(due_before=70.0, limit=9)
+        assert again.recipients == (later, b)
+        assert again.letter.prefix == b"Received: here\r\n"
+        assert (again.next_attempt, again.size_octets) == (70.0, two.size_octets)
+        assert [e.kind for e in await w.store.office.trace(two.id)] == [
+            Happening.QUEUED,
+            Happening.DEFERRED,
+        ]
+        assert [e.letter_id for e in await w.store.office.trace("a@b")] == [one.id]
+
+    async def second(w: World) -> None:
+        loaded = await w.store.queue.load(due_before=1e12, limit=9)
+        assert len(loaded) == 2
+        assert loaded[1].recipients[0].attempts == 1
+
+    engine.run(first)
+    engine.run(second)
+
+
+def test_large_letters_are_files(engine: Engine) -> None:
+    """Spooled in bounded memory, kept with the letter, gone with it."""
+
+    async def test(w: World) -> None:
+        queue = w.store.queue
+        octets = letter(1, size=SMALL_BLOB_OCTETS + 9000)
+        spool = queue.spool()
+        for start in range(0, len(octets), 8192):
+            spool.write(octets[start : start + 8192])
+        content = await spool.finish()
+        assert isinstance(content, BlobFile)
+        one = await queue.accept(new_letter(content=content))
+        spool.abort()
+        stored = await queue.octets(one.id)
+        assert stored.whole() == b"Received: here\r\n" + octets
+        assert one.size_octets == len(stored)
+        kept = await queue.content(one.id)
+        assert isinstance(kept, BlobFile)
+        await queue.settle(one, [replace(one.recipients[0], state=DONE)], [])
+        small = queue.spool()
+        small.write(b"abc")
+        assert await small.finish() == b"abc"
+        lost = queue.spool()
+        lost.write(octets)
+        lost.abort()
+
+    engine.run(test)
+    assert list((engine.data / "queue" / "0").iterdir()) == []
+
+
+def test_the_office_changes_queues(engine: Engine) -> None:
+    """hold, release, retry, remove: as the command line does, server up or down."""
+
+    async def test(w: World) -> None:
+        queue = w.store.queue
+        told: list[int] = []
+        queue.on_change(lambda: told.append(1))
+        due = (Recipient(address="a@x.test", next_attempt=9e9),)
+        ids = [(await queue.accept(new_letter(n, recipients=due))).id for n in range(3)]
+        command_line = await engine.open(worker=None)
+        office = command_line.office
+        assert await office.hold(ids[:2]) == 2
+        assert await office.hold(ids[:2]) == 0
+        assert (await office.show(ids[0])).held
+        assert await office.release([ids[0]]) == 1
+        assert (await office.show(ids[0])).recipients[0].next_attempt < 8e9
+        assert await office.retry_domain("X.TEST") == 2
+        assert await office.retry([ids[1]]) == 1
+        assert await office.remove([ids[2]]) == 1
+        with pytest.raises(NoSuchLetter):
+            await office.show(ids[2])
+        events = [e.kind for e in await office.trace(ids[2])]
+        assert events == [Happening.QUEUED, Happening.REMOVED]
+        assert (await office.octets(ids[0])).whole().endswith(letter(0))
+        for _ in range(200):
+            if told:
+                break
+            await asyncio.sleep(0.01)
+        assert told
+        await command_line.close()
+
+    engine.run(test)
+
+
+def test_a_worker_runs_once(engine: Engine) -> None:
+    """Two processes must not own one queue."""
+
+    async def test(w: World) -> None:
+        with pytest.raises(StorageUnavailable):
+            await engine.open(worker=0)
+
+    engine.run(test)
+
+
+def test_queues_without_a_worker_are_adopted(engine: Engine) -> None:
+    """What worker 3 accepted is not forgotten when there is no worker 3."""
+    large = letter(1, size=SMALL_BLOB_OCTETS + 9000)
+
+    async def first(w: World) -> None:
+        spool = w.store.queue.spool()
+        spool.write(large)
+        await w.store.queue.accept(new_letter(content=await spool.finish()))
+        await w.store.queue.accept(new_letter(2))
+
+    async def second(w: World) -> None:
+        loaded = await w.store.queue.load(due_before=1e12, limit=9)
+        bodies = {(await w.store.queue.octets(one.id)).body[:] for one in loaded}
+        assert bodies == {large, letter(2)}
+
+    engine.run(first, worker=3, workers=4)
+    engine.run(second)
