@@ -244,7 +244,9 @@ class ServerMachine:
         self.answer(tag.encode() + b" " + words)  # RFC 6856 §3.2
 
     def _mechanisms(self) -> None:
-        # what clients older than CAPA send to learn the mechanisms
+        # what clients older than CAPA send to learn the mechanisms; it begins no
+        # exchange, so its +OK must not be taken for the end of one
+        self._pending = None
         self.begin(Text.MECHANISMS)
         self.lines("".join(f"{m}\r\n" for m in self._offer.mechanisms).encode())
         self.end()

@@ -1,0 +1,243 @@
+"""The POP3 door over loopback, asked by Python's own client."""
+
+from __future__ import annotations
+
+import asyncio
+import poplib
+import socket
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pyeonji.message.prepare import prepare
+from pyeonji.mra import pop3
+from pyeonji.net.connection import Connection
+from pyeonji.storage.credentials import make_credentials
+from pyeonji.storage.directory import Domain
+from pyeonji.storage.embedded import open_store
+from pyeonji.storage.mailboxes import NewMessage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from pyeonji.storage.embedded import Store
+    from pyeonji.storage.mailboxes import AccountStore
+
+KIM = "kim@example.test"
+PASSWORD = "비밀 열쇠"
+SMALL = b"Subject: one\r\n\r\n.dot\r\n..two\r\nend\r\n"
+LARGE = b"Subject: large\r\n\r\n" + b".line of a large letter\r\n" * 40_000
+
+
+class House:
+    """A running door with an account behind it."""
+
+    def __init__(self, store: Store, account: AccountStore, port: int) -> None:
+        self.store, self.account, self.port = store, account, port
+        self.connections: list[Connection] = []
+
+    async def fill(self, *messages: bytes) -> None:
+        inbox = await self.account.mailbox("INBOX")
+        await self.account.append(
+            inbox.id,
+            [
+                NewMessage(content=m, prepared=prepare(m), internal_date=1)
+                for m in messages
+            ],
+        )
+
+    async def ask(
+        self, talk: Callable[[poplib.POP3], Any], *, login: bool = True
+    ) -> Any:
+        """Run a client's side in a thread."""
+
+        def run() -> Any:
+            client = poplib.POP3("127.0.0.1", self.port, timeout=10)
+            client.encoding = "UTF-8"
+            try:
+                if login:
+                    client.user(KIM)
+                    client.pass_(PASSWORD)
+                return talk(client)
+            finally:
+                with suppress(OSError, poplib.error_proto):
+                    client.close()
+
+        return await asyncio.to_thread(run)
+
+
+@asynccontextmanager
+async def house(folder: Path) -> AsyncIterator[House]:
+    store = await open_store(folder, worker=0)
+    authenticator = store.authenticator(legacy=True)
+    await store.directory.add_domain(Domain(name="example.test"))
+    made = await store.directory.add_account(
+        KIM, make_credentials(PASSWORD, sealer=store.sealer)
+    )
+    loop = asyncio.get_running_loop()
+    options = pop3.Options(hostname="pop.example.test", plaintext_auth=True, apop=True)
+    make = pop3.door(options, store.directory, store.mail, authenticator)
+    ended = asyncio.Event()
+    server = await loop.create_server(
+        lambda: Connection(
+            make, connection_id="t", loop=loop, on_end=lambda _: ended.set()
+        ),
+        "127.0.0.1",
+        0,
+    )
+    port = server.sockets[0].getsockname()[1]
+    running = House(store, await store.mail.account(made.id), port)
+    try:
+        yield running
+    finally:
+        server.close()
+        await asyncio.sleep(0.05)
+        authenticator.close()
+        await store.close()
+
+
+def test_letters_come_octet_for_octet(tmp_path: Path) -> None:
+    """STAT, LIST, UIDL, RETR, TOP as RFC 1939 §5, §7 say; sizes are exact."""
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+            await running.fill(SMALL, LARGE)
+
+            def talk(client: poplib.POP3) -> None:
+                assert client.stat() == (2, len(SMALL) + len(LARGE))
+                sizes = [line.split() for line in client.list()[1]]
+                assert sizes == [[b"1", b"%d" % len(SMALL)], [b"2", b"%d" % len(LARGE)]]
+                ids = [line.split()[1] for line in client.uidl()[1]]
+                assert len(set(ids)) == 2
+                for number, letter in ((1, SMALL), (2, LARGE)):
+                    lines = client.retr(number)[1]
+                    assert b"\r\n".join(lines) + b"\r\n" == letter
+                assert client.top(2, 1)[1] == LARGE.split(b"\r\n")[:3]
+                assert client.top(1, 0)[1] == [b"Subject: one", b""]
+                assert client.top(1, 10**9)[1] == SMALL.split(b"\r\n")[:-1]
+                with pytest.raises(poplib.error_proto, match="no such message"):
+                    client.retr(3)
+                client.quit()
+
+            await running.ask(talk)
+
+    asyncio.run(run())
+
+
+def test_only_quit_removes(tmp_path: Path) -> None:
+    """RFC 1939 §6: marks are forgotten at RSET and when the client just leaves."""
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+            await running.fill(SMALL, LARGE)
+
+            def leave(client: poplib.POP3) -> None:
+                client.dele(1)
+                assert client.stat()[0] == 1
+                with pytest.raises(poplib.error_proto):
+                    client.dele(1)
+
+            def reset(client: poplib.POP3) -> None:
+                assert client.stat()[0] == 2
+                client.dele(2)
+                client.rset()
+                client.quit()
+
+            def remove(client: poplib.POP3) -> bytes:
+                assert client.stat()[0] == 2
+                client.dele(1)
+                return client.quit()
+
+            await running.ask(leave)
+            await asyncio.sleep(0.1)
+            await running.ask(reset)
+            assert await running.ask(remove) == b"+OK bye"
+            inbox = await running.account.mailbox("INBOX")
+            assert inbox.exists == 1
+            assert await running.ask(lambda c: c.stat()) == (1, len(LARGE))
+
+    asyncio.run(run())
+
+
+def test_one_session_at_a_time(tmp_path: Path) -> None:
+    """RFC 1939 §4: the maildrop is locked; [IN-USE] says so (RFC 2449 §8.1.1)."""
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+
+            def talk(client: poplib.POP3) -> None:
+                other = poplib.POP3("127.0.0.1", running.port, timeout=10)
+                other.encoding = "UTF-8"
+                other.user(KIM)
+                with pytest.raises(poplib.error_proto, match=r"\[IN-USE\]"):
+                    other.pass_(PASSWORD)
+                client.quit()
+                other.user(KIM)
+                other.pass_(PASSWORD)
+                other.quit()
+
+            await running.ask(talk)
+
+    asyncio.run(run())
+
+
+def test_apop_and_refusals(tmp_path: Path) -> None:
+    """RFC 1939 §7 APOP; RFC 3206 §4: [AUTH] says that it is the credentials."""
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+
+            def apop(client: poplib.POP3) -> None:
+                client.apop(KIM, PASSWORD)
+                client.quit()
+
+            def wrong(client: poplib.POP3) -> None:
+                client.user(KIM)
+                with pytest.raises(poplib.error_proto, match=r"\[AUTH\]"):
+                    client.pass_("wrong")
+
+            await running.ask(apop, login=False)
+            await running.ask(wrong, login=False)
+
+    asyncio.run(run())
+
+
+def test_a_client_that_leaves_at_once_leaves_no_lock(tmp_path: Path) -> None:
+    """RFC 1939 §4: the lock ends with the session, whenever that ends."""
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+
+            def rude() -> None:
+                with socket.create_connection(("127.0.0.1", running.port)) as s:
+                    s.sendall(f"USER {KIM}\r\nPASS {PASSWORD}\r\n".encode())
+
+            await asyncio.to_thread(rude)
+            await asyncio.sleep(0.5)
+            assert await running.ask(lambda c: c.stat()) == (0, 0)
+
+    asyncio.run(run())
+
+
+def test_many_commands_at_once(tmp_path: Path) -> None:
+    """RFC 2449 §6.6: replies come in the order of the commands."""
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+            await running.fill(*[b"Subject: %d\r\n\r\nx\r\n" % n for n in range(200)])
+
+            def pipelined() -> bytes:
+                with socket.create_connection(("127.0.0.1", running.port)) as s:
+                    retr = "".join(f"RETR {n}\r\n" for n in range(1, 201))
+                    login = f"USER {KIM}\r\nPASS {PASSWORD}\r\n"
+                    s.sendall((login + retr + "QUIT\r\n").encode())
+                    return b"".join(iter(lambda: s.recv(65536), b""))
+
+            said = await asyncio.to_thread(pipelined)
+            subjects = [x for x in said.split(b"\r\n") if x.startswith(b"Subject")]
+            assert subjects == [b"Subject: %d" % n for n in range(200)]
+            assert said.endswith(b"+OK bye\r\n")
+
+    asyncio.run(run())
