@@ -145,7 +145,7 @@ def play(
     """Run a scene in a house of its own."""
 
     async def run() -> None:
-        options = Options(hostname="mx.example.test", idle_connection=0.05, **more)
+        options = Options(hostname="mx.example.test", sync_pause=0.05, **more)
         async with House(folder, options, tls=tls) as house:
             await scene(house)
 

@@ -84,6 +84,8 @@ class Hop:
                     f"250{'-' if i < len(lines) - 1 else ' '}{text}"
                     for i, text in enumerate(lines)
                 )
+            if verb == "DATA" and not rcpt:
+                usual = "554 5.5.1 no recipients"
             if verb == "STARTTLS":
                 usual = "220 2.0.0 go"
             reply = self._reply(verb, usual)

@@ -351,7 +351,11 @@ def options(**more: Any) -> Options:
         data_termination=2,
     )  # fmt: skip
     return Options(
-        hostname="mx.example.test", timeouts=times, idle_connection=0.05, **more
+        hostname="mx.example.test",
+        timeouts=times,
+        idle_connection=0.05,
+        sync_pause=0.1,
+        **more,
     )
 
 

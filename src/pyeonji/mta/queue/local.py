@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from pyeonji.mta.queue.plan import Settlement
     from pyeonji.mta.queue.runner import Runner
 
-SYNC_PAUSE_S: Final = 0.5
-"""Deliveries of that time are synced and settled together."""
-
 SYNC_AT: Final = 2000
 """So many deliveries are not kept waiting."""
 
@@ -202,7 +199,7 @@ class LocalDeliveries:
             self._full.clear()
             if not self._hurry:
                 try:
-                    async with asyncio.timeout(SYNC_PAUSE_S):
+                    async with asyncio.timeout(self._runner.options.sync_pause):
                         await self._full.wait()
                 except TimeoutError:
                     pass

@@ -131,7 +131,7 @@ class Runner:
     def reconfigure(self, options: Options, relay: Relay) -> None:
         """Use these from now on; what is under way ends as it began."""
         self.options = options
-        self._remote.relay = relay
+        self._remote.use(relay)
         self._wake.set()
 
     def take(self, letter: QueuedLetter, prepared: Prepared | None = None) -> None:
@@ -147,11 +147,6 @@ class Runner:
     def wake(self) -> None:
         """Look at the queue now (after ETRN, or when the clock was moved)."""
         self._wake.set()
-
-    def reconfigure(self, options: Options, relay: Relay) -> None:
-        """Use other options and routes from now on; what is under way goes on."""
-        self.options = options
-        self._remote.use(relay)
 
     async def turn(self, domains: Sequence[str], stream: Stream) -> int:
         """Send what waits for domains down a connection that the client made.
