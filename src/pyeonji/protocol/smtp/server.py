@@ -94,6 +94,7 @@ _ACCEPTED: Final[dict[Verb, tuple[int, str, bytes]]] = {
 _IDLE: Final = frozenset(
     (Verb.NOOP, Verb.RSET, Verb.HELP, Verb.VRFY, Verb.EXPN, Verb.ETRN, Verb.VERB)
 )
+_HELLO: Final = frozenset((Verb.HELO, Verb.EHLO, Verb.LHLO))
 _IN_TRANSACTION: Final = frozenset((State.MAIL, State.RECIPIENTS, State.CHUNKS))
 
 
@@ -419,7 +420,7 @@ class ServerMachine:
     def accept(self, text: str = "") -> None:
         """Give the usual good answer to the event that asks."""
         verb = self._need_asked()
-        if verb in {Verb.HELO, Verb.EHLO, Verb.LHLO}:
+        if verb in _HELLO:
             self._say_hello(text)
         elif text:
             code, enhanced, _ = _ACCEPTED[verb]

@@ -20,6 +20,8 @@ class State(Enum):
     TURNED = "turned"  # roles are turned
     CLOSED = "closed"
 
+    __hash__ = object.__hash__  # members are single; Enum's own is slow Python
+
 
 _ALWAYS: Final = (
     Verb.RSET,

@@ -28,6 +28,8 @@ class Verb(Enum):
     ATRN = b"ATRN"  # RFC 2645 §5.2
     VERB = b"VERB"  # sendmail's, never standardised
 
+    __hash__ = object.__hash__  # members are single; Enum's own is slow Python
+
 
 class Offer(StrEnum):
     """A service extension, by its EHLO keyword."""
