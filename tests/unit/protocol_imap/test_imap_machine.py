@@ -376,6 +376,8 @@ def test_fetch_items(items: bytes) -> None:
         b"FETCH 1 BODY[]<0.0>",
         b"FETCH 1 BODY[HEADER.FIELDS ()]",
         b"FETCH 0 FLAGS",
+        b"FETCH 1 (" + b" ".join(b"BODY[]<%d.1>" % n for n in range(101)) + b")",
+        b"FETCH 1 BODY[HEADER.FIELDS (" + b" ".join([b"X"] * 257) + b")]",
         b"FETCH 1 (ALL)",
         b"STORE 1 FLAG (\\Seen)",
         b"STORE 1 FLAGS",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 UNSENT_OCTETS: Final = 256 * 1024
 """Written before the connection may ask us to wait."""
 BATCH_OCTETS: Final = 1024 * 1024
-"""Messages read from storage at once, all together; at least one is."""
+"""Sections read from storage at once, all together; at least one message's are."""
 LARGE_OCTETS: Final = 512 * 1024
 """Messages from this size on are written in pieces."""
 
@@ -79,7 +79,7 @@ async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
     selected = session.selected
     size_at = plan.columns.index(Column.SIZE)
     written = 0
-    for batch in _batches(rows, size_at):
+    for batch in _batches(rows, size_at, len(plan.sections)):
         if written > UNSENT_OCTETS:
             await session.connection.drain()
             written = 0
@@ -100,7 +100,7 @@ async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
             )
         ]
         numbers = selected.view.numbers(columns[Column.UID])
-        if len(there) == 1 and there[0][size_at] >= LARGE_OCTETS:
+        if len(there) == 1 and there[0][size_at] * len(plan.sections) >= LARGE_OCTETS:
             await _write_large(session, plan, numbers[0], columns, messages[0])
             continue
         sections = [list(map(section.value, messages)) for section in plan.sections]
@@ -110,12 +110,12 @@ async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
     return written
 
 
-def _batches(rows: list[Row], size_at: int) -> Iterator[list[Row]]:
-    """Rows whose messages together have at most BATCH_OCTETS; large ones alone."""
+def _batches(rows: list[Row], size_at: int, sections: int) -> Iterator[list[Row]]:
+    """Rows that together give at most BATCH_OCTETS; large messages alone."""
     batch: list[Row] = []
     octets = 0
     for row in rows:
-        size = row[size_at]
+        size = row[size_at] * sections
         if batch and (octets + size > BATCH_OCTETS or size >= LARGE_OCTETS):
             yield batch
             batch, octets = [], 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
+import structlog
+
 from pyeonji.mra.imap.selected import Gone
+from pyeonji.net.eager import run_eagerly
 from pyeonji.net.errors import Unreachable
 from pyeonji.protocol.imap import responses
 from pyeonji.storage.errors import StorageUnavailable
@@ -13,6 +15,8 @@ from pyeonji.storage.errors import StorageUnavailable
 if TYPE_CHECKING:
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
+
+log = structlog.get_logger("pyeonji.imap")
 
 
 async def idle(session: Session, command: commands.Idle) -> None:
@@ -28,9 +32,7 @@ async def idle(session: Session, command: commands.Idle) -> None:
 
 def _wake(session: Session) -> None:
     if session.refreshing is None:
-        task = asyncio.get_running_loop().create_task(_tell(session))
-        session.refreshing = task
-        task.add_done_callback(lambda _: _told(session))
+        session.refreshing = run_eagerly(_tell(session), lambda _: _told(session))
 
 
 def _told(session: Session) -> None:
@@ -40,6 +42,7 @@ def _told(session: Session) -> None:
 
 
 async def _tell(session: Session) -> None:
+    """Tell what is new; never raises, for nobody waits for it."""
     try:
         await session.updates()
         session.connection.flush()
@@ -48,6 +51,9 @@ async def _tell(session: Session) -> None:
         session.connection.close()
     except (StorageUnavailable, Unreachable):
         pass  # what was not told now is told with the next change
+    except Exception:  # the top of a job of its own
+        log.exception("imap.idle", connection=session.connection.id)
+        session.connection.abort()
 
 
 async def idle_ended(session: Session, event: commands.IdleEnded) -> None:

@@ -31,6 +31,12 @@ MAX_SEARCH_DEPTH: Final = 200
 MAX_SECTION_DEPTH: Final = 100
 """Numbers in a body section's part path."""
 
+MAX_FETCH_ITEMS: Final = 100
+"""Items in one FETCH; each may be a section as large as the message."""
+
+MAX_FIELD_NAMES: Final = 256
+"""Names in one HEADER.FIELDS list."""
+
 MAX_FLAGS: Final = 128
 """Flags in one flag list."""
 

@@ -16,7 +16,11 @@ from pyeonji.protocol.imap.commands import (
     Store,
     StoreMode,
 )
-from pyeonji.protocol.imap.limits import MAX_SECTION_DEPTH
+from pyeonji.protocol.imap.limits import (
+    MAX_FETCH_ITEMS,
+    MAX_FIELD_NAMES,
+    MAX_SECTION_DEPTH,
+)
 from pyeonji.protocol.imap.parse_mailbox import mailbox
 from pyeonji.protocol.imap.tokens import BadSyntax
 
@@ -67,6 +71,8 @@ def _fetch(tag: bytes, arguments: Arguments, *, by_uid: bool) -> Fetch:
         found.append(_item(arguments, arguments.matched(_NAME, "a fetch item")))
         while not arguments.take(b")"):
             arguments.space()
+            if len(found) == MAX_FETCH_ITEMS:
+                raise BadSyntax("too many fetch items")
             found.append(_item(arguments, arguments.matched(_NAME, "a fetch item")))
     else:
         name = arguments.matched(_NAME, "a fetch item")
@@ -133,6 +139,8 @@ def _header_list(arguments: Arguments) -> list[bytes]:
     names = [arguments.astring()]
     while not arguments.take(b")"):
         arguments.space()
+        if len(names) == MAX_FIELD_NAMES:
+            raise BadSyntax("too many field names")
         names.append(arguments.astring())
     return names
 
