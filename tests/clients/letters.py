@@ -1,0 +1,131 @@
+"""Letters that come back changed where anything on their way is careless."""
+
+from __future__ import annotations
+
+import imaplib
+import time
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from tests.running import HOST, PASSWORD, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KIM: Final = "kim@example.test"
+LEE: Final = "lee@example.test"
+
+
+def new_token() -> str:
+    """A word that no other letter has."""
+    return f"token{uuid.uuid4().hex[:16]}"
+
+
+def header(token: str, *fields: str, sender: str = KIM, to: str = LEE) -> bytes:
+    """A complete header, so that submission has nothing to add."""
+    lines = [
+        "Date: Mon, 05 Jan 2026 09:00:00 +0900",
+        f"From: {sender}",
+        f"Subject: {token}",
+        f"To: {to}",
+        f"Message-ID: <{token}@example.test>",
+        "MIME-Version: 1.0",
+        *(fields or ("Content-Type: text/plain; charset=us-ascii",)),
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+EUC_KR: Final = (
+    "Content-Type: text/plain; charset=EUC-KR",
+    "Content-Transfer-Encoding: 8bit",
+)
+UTF_8: Final = (
+    "Content-Type: text/plain; charset=UTF-8",
+    "Content-Transfer-Encoding: 8bit",
+)
+
+BODIES: Final[dict[str, tuple[tuple[str, ...], bytes]]] = {
+    "plain": ((), b"hello\r\n"),
+    "empty body": ((), b""),
+    "dots": ((), b".\r\n..\r\n.hidden\r\n...\r\nx.\r\n.\r\n"),
+    "utf-8": (UTF_8, "안녕하세요. 편지입니다.\r\n".encode()),
+    "euc-kr": (EUC_KR, "가나다 한글 편지\r\n".encode("euc-kr")),
+    "lines of 998": (UTF_8, (b"x" * 998 + b"\r\n") * 3 + b"\xff" * 998 + b"\r\n"),
+    "every octet": (
+        UTF_8,
+        bytes(o for o in range(1, 256) if o not in b"\r\n") + b"\r\n",
+    ),
+    "blank lines": ((), b"\r\n\r\n \r\n\t\r\n\r\n"),
+    "from line": ((), b"From here on\r\n>From there\r\n"),
+    "large": (UTF_8, "한글 편지 한 줄입니다.\r\n".encode() * 12_000),
+}
+"""Name -> (header fields, body): what every way of sending must leave alone."""
+
+
+def letter(name: str, token: str, *, sender: str = KIM, to: str = LEE) -> bytes:
+    """The letter of that name."""
+    fields, body = BODIES[name]
+    return header(token, *fields, sender=sender, to=to) + body
+
+
+@contextmanager
+def imap(server: Server, user: str = LEE) -> Iterator[imaplib.IMAP4]:
+    """A logged-in connection over TLS."""
+    with imaplib.IMAP4_SSL(
+        HOST, server.port("imap", "implicit"), ssl_context=server.tls_context()
+    ) as client:
+        # imaplib sends what it is given: a password that is not ASCII as literal
+        client.authenticate("PLAIN", lambda _: f"\0{user}\0{PASSWORD}".encode())
+        yield client
+
+
+def found(
+    server: Server,
+    token: str,
+    *,
+    user: str = LEE,
+    mailbox: str = "INBOX",
+    count: int = 1,
+    limit_s: float = 15,
+) -> list[bytes]:
+    """The letters with the token in their Subject, octets as kept.
+
+    Waits until there are `count`, and fails when there are more or less.
+    """
+    deadline = time.monotonic() + limit_s
+    with imap(server, user) as client:
+        while True:
+            client.select(f'"{mailbox}"', readonly=True)
+            _, [numbers] = client.search(None, "SUBJECT", token)
+            if len(numbers.split()) >= count or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        assert len(numbers.split()) == count, f"{len(numbers.split())} of {count}"
+        return [whole(client, number) for number in numbers.split()]
+
+
+def whole(client: imaplib.IMAP4, number: bytes) -> bytes:
+    """All octets of a message."""
+    _, parts = client.fetch(number.decode(), "(BODY.PEEK[])")
+    part = parts[0]
+    assert isinstance(part, tuple)
+    return bytes(part[1])
+
+
+def arrived(server: Server, token: str, *, user: str = LEE) -> bytes:
+    """The one letter with the token, when it has come."""
+    return found(server, token, user=user)[0]
+
+
+def assert_below_our_headers(kept: bytes, sent: bytes) -> None:
+    """What was sent stands at the end, and above it stand only our trace fields."""
+    assert kept.endswith(sent), f"changed:\n{kept[-500:]!r}\n{sent[-500:]!r}"
+    added = kept[: len(kept) - len(sent)]
+    assert added.endswith(b"\r\n")
+    names = [
+        line.partition(b":")[0]
+        for line in added.split(b"\r\n")
+        if line and line[:1] not in b" \t"
+    ]
+    assert set(names) <= {b"Return-Path", b"Delivered-To", b"Received"}, names
