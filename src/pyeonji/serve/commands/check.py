@@ -18,21 +18,21 @@ def verify(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check checksums, counters, uids and files; exit code 1 on any finding.
+    """Check checksums, counters, uids and files; exit code 1 on any problem.
 
-    May run beside the server; what is being written meanwhile is no finding.
+    May run beside the server; what is being written meanwhile is no problem.
     """
     kept: Context = context.obj
     report = verify_data(kept.configuration.data)
     if json:
         print_json(report)
     else:
-        for finding in report.findings:
-            print(finding)
+        for problem in report.problems:
+            print(f"{problem.where}: {problem.what}")
         print(
             f"{report.accounts} accounts, {report.messages} messages, "
             f"{report.letters} letters in the queue: "
-            + (f"{len(report.findings)} findings" if report.findings else "all is well")
+            + (f"{len(report.problems)} problems" if report.problems else "all is well")
         )
-    if report.findings:
+    if report.problems:
         raise typer.Exit(1)
