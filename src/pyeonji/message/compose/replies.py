@@ -30,11 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-_REPLY_SIGN: Final = re.compile(r"\s*(?:re|답장|회신)\s*(?:\[\d+\])?\s*[:：]\s*", re.I)
-_FORWARD_SIGN: Final = re.compile(r"\s*(?:fwd?|전달)\s*(?:\[\d+\])?\s*[:：]\s*", re.I)
+_REPLY_SIGN: Final = re.compile(
+    r"\s*(?:re|답장|회신)\s*(?:\[\d+\])?\s*[:：]\s*", re.IGNORECASE
+)
+_FORWARD_SIGN: Final = re.compile(
+    r"\s*(?:fwd?|전달)\s*(?:\[\d+\])?\s*[:：]\s*", re.IGNORECASE
+)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
-_TRACE: Final = re.compile(rb"(?:return-path|delivered-to)[ \t]*:", re.I)
+_TRACE: Final = re.compile(rb"(?:return-path|delivered-to)[ \t]*:", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
