@@ -14,7 +14,7 @@ from conftest import Engine, World
 from pyeonji.storage.embedded.verify import verify
 
 WORKER = Path(__file__).with_name("crash_worker.py")
-ROUNDS = 12
+ROUNDS = 6
 
 
 def run_worker(data: Path, seconds: float | None) -> list[list[str]]:
@@ -69,7 +69,7 @@ def test_nothing_is_lost_and_nothing_twice(engine: Engine) -> None:
     ids = connection.execute("SELECT delivery_id, uid FROM deliveries").fetchall()
     kept = {
         uid
-        for (uid,) in connection.execute("SELECT uid FROM entries WHERE mailbox = 2")
+        for (uid,) in connection.execute("SELECT uid FROM entries WHERE mailbox = 6")
     }
     connection.close()
     assert len(there) == len(ids)

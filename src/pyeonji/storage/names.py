@@ -42,7 +42,7 @@ def canonical_domain(name: str) -> str:
 
     Not casefolded: "ß" and "ss" are different letters in domains (RFC 5892).
     """
-    name = name.lower().removesuffix(".")
+    name = name.lower().rstrip(".")
     if name.isascii() and "xn--" not in name:
         return name
     name = unicodedata.normalize("NFC", name).replace("\u3002", ".")

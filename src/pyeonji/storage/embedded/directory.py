@@ -150,8 +150,7 @@ class EmbeddedDirectory:
 
     def _look_up(self, kind: str, key: str, read: Callable[[str], Any]) -> Any:
         with errors_named():
-            # the pragma looks at the file; Connection.data_version() does not
-            (version,) = one(self._reader, "PRAGMA data_version")
+            version = data_version(self._reader)
             if version != self._version:
                 self._known.clear()
                 self._version = version

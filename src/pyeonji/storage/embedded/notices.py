@@ -46,7 +46,7 @@ class _Watched:
     def refresh(self) -> tuple[set[int], bool]:
         """Mailboxes that changed since the last time, and whether the list did."""
         reader = self.account.file.reader
-        version = reader.data_version()
+        version = data_version(reader)
         if version == self.version:
             return set(), False
         self.version = version

@@ -23,6 +23,7 @@ from pyeonji.storage.embedded.octets import SpoolFile
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
+    data_version,
     errors_named,
     make_folder,
     sync_folder,
@@ -200,7 +201,7 @@ class EmbeddedQueue:
     # -- in the writer thread
 
     def _work(self) -> None:
-        version = self._writer.data_version()
+        version = data_version(self._writer)
         pruned_at = -PRUNE_S
         while True:
             jobs, ended = self._next_jobs()
@@ -229,7 +230,7 @@ class EmbeddedQueue:
 
     def _look_for_others(self, version: int) -> int:
         try:
-            now = self._writer.data_version()
+            now = data_version(self._writer)
         except apsw.Error:
             return version
         if now != version:

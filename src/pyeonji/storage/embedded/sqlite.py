@@ -143,6 +143,16 @@ def one(connection: Database, sql: str, bindings: Sequence[Any] = ()) -> Any:
     return connection.execute(sql, bindings).fetchone()
 
 
+def data_version(connection: Database) -> int:
+    """A number that is another when another connection has committed something.
+
+    The pragma looks at the file; `Connection.data_version` knows only what this
+    connection has read already.
+    """
+    (version,) = one(connection, "PRAGMA data_version")
+    return int(version)
+
+
 def sync_folder(path: Path) -> None:
     """Make names in a folder stable. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,0 +1,217 @@
+"""Disks that fail, files that are older, and what is found to be wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from pyeonji.message.prepare import prepare
+from pyeonji.protocol.sasl.steps import ScramKeys
+from pyeonji.storage.directory import Credentials, Domain
+from pyeonji.storage.embedded import Store, accountfile, open_store
+from pyeonji.storage.embedded.account import EmbeddedAccount
+from pyeonji.storage.embedded.sqlite import connect
+from pyeonji.storage.embedded.verify import repair, verify
+from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.mailboxes import FlagChange, NewMessage
+from pyeonji.storage.queue import NewLetter, Recipient
+
+KEYS = ScramKeys(salt=b"s" * 16, iterations=4096, stored_key=b"k", server_key=b"v")
+OCTETS = b"Subject: a\r\n\r\nb\r\n"
+MESSAGE = NewMessage(content=OCTETS, prepared=prepare(OCTETS), internal_date=1)
+LETTER = NewLetter(
+    reverse_path="",
+    recipients=(Recipient(address="k@x.test"),),
+    content=OCTETS,
+    prefix=b"",
+    accepted_at=1.0,
+)
+
+
+def run(data: Path, test: Callable[[Store, EmbeddedAccount], Awaitable[Any]]) -> None:
+    async def main() -> None:
+        store = await open_store(data, worker=0)
+        try:
+            account = await store.directory.account_at("k@x.test")
+            if account is None:
+                await store.directory.add_domain(Domain(name="x.test"))
+                kept = Credentials(password_hash="", scram_sha1=KEYS, scram_sha256=KEYS)
+                account = await store.directory.add_account("k@x.test", kept)
+            await test(store, await store.mail.account(account.id))
+        finally:
+            await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_failed_sync_is_said_and_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No OK after a failed fdatasync; the next one writes everything anew."""
+    failing = [True]
+    real = os.fdatasync
+
+    def broken(descriptor: int) -> None:
+        if failing[0]:
+            raise OSError(errno.EIO, "broken disk")
+        real(descriptor)
+
+    async def test(_: Store, mail: EmbeddedAccount) -> None:
+        box = (await mail.mailbox("INBOX")).id
+        await mail.append(box, [MESSAGE])
+        monkeypatch.setattr(accountfile.os, "fdatasync", broken)
+        with pytest.raises(StorageUnavailable, match="broken disk"):
+            await mail.append(box, [MESSAGE])
+        with pytest.raises(StorageUnavailable):
+            # never believed without a checkpoint; that one works here
+            monkeypatch.setattr(
+                accountfile.AccountFile,
+                "_checkpoint_all",
+                lambda _: broken(0),
+            )
+            await mail.sync()
+        monkeypatch.undo()
+        failing[0] = False
+        await mail.sync()
+        log = mail.file.path.with_name("mail.db-wal")
+        assert log.stat().st_size == 0
+        await mail.append(box, [MESSAGE])
+
+    run(tmp_path, test)
+    assert verify(tmp_path).clean
+
+
+def test_a_full_disk_refuses_letters(tmp_path: Path) -> None:
+    """Nothing is kept of a letter that was refused; later ones go in."""
+
+    async def test(store: Store, _: EmbeddedAccount) -> None:
+        queue = store.queue
+        await queue.accept(LETTER)
+        writer = queue._writer
+        pages = writer.pragma("page_count")
+        writer.execute(f"PRAGMA max_page_count = {pages}")
+        large = os.urandom(200_000)
+        results = await asyncio.gather(
+            *(
+                queue.accept(
+                    NewLetter(
+                        reverse_path="",
+                        recipients=LETTER.recipients,
+                        content=large,
+                        prefix=b"",
+                        accepted_at=1.0,
+                    )
+                )
+                for _ in range(3)
+            ),
+            return_exceptions=True,
+        )
+        assert all(isinstance(result, StorageUnavailable) for result in results)
+        assert len(await store.office.summaries()) == 1
+        await queue.accept(LETTER)
+        assert len(await store.office.summaries()) == 2
+
+    run(tmp_path, test)
+    assert verify(tmp_path).clean
+
+
+def test_a_broken_account_file_refuses(tmp_path: Path) -> None:
+    """An error of SQLite is StorageUnavailable, never its own."""
+
+    async def test(store: Store, mail: EmbeddedAccount) -> None:
+        box = (await mail.mailbox("INBOX")).id
+        await mail.append(box, [MESSAGE])
+        writer = mail.file._writer
+        assert writer is not None
+        writer.execute("PRAGMA query_only = ON")
+        with pytest.raises(StorageUnavailable):
+            await mail.append(box, [MESSAGE])
+        assert await mail.append(box, [MESSAGE]) == [2]
+
+    run(tmp_path, test)
+
+
+def test_old_files_are_migrated(tmp_path: Path) -> None:
+    """Each migration runs once, in order; a newer file is refused."""
+    path = tmp_path / "a.db"
+    first = "CREATE TABLE a (x); INSERT INTO a VALUES (1)"
+
+    def second(connection: Any) -> None:
+        connection.execute("ALTER TABLE a ADD COLUMN y DEFAULT 2")
+
+    connect(path, [first], synchronous="FULL").close()
+    for _ in range(2):
+        connection = connect(path, [first, second], synchronous="FULL")
+        assert connection.execute("SELECT * FROM a").fetchall() == [(1, 2)]
+        assert connection.pragma("user_version") == 2
+        connection.close()
+    with pytest.raises(StorageUnavailable, match="newer"):
+        connect(path, [first], synchronous="FULL")
+
+    def bad(connection: Any) -> None:
+        connection.execute("CREATE TABLE b (x)")
+        connection.execute("nonsense")
+
+    with pytest.raises(StorageUnavailable):
+        connect(path, [first, second, bad], synchronous="FULL")
+    connection = connect(path, [first, second], synchronous="FULL")
+    assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("a",)]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        ("UPDATE mailboxes SET unseen = unseen + 1 WHERE name = 'INBOX'", "counters"),
+        ("UPDATE account SET octets = 5", "usage"),
+        ("UPDATE mailboxes SET uid_next = 1", "next"),
+        ("DELETE FROM bodies WHERE message = 1", "lost its message"),
+        ("UPDATE account SET next_message = 1", "numbered above"),
+        ("INSERT INTO log VALUES (1, 99, 1, 1, 1)", "expunged"),
+        ("UPDATE entries SET mod_seq = 1000", "above its highest"),
+        ("DELETE FROM log", "not in the log"),
+    ],
+)
+def test_damage_is_found_and_mended(tmp_path: Path, damage: str, what: str) -> None:
+    """Every counter is computed anew; repair makes it true again."""
+
+    async def test(_: Store, mail: EmbeddedAccount) -> None:
+        box = (await mail.mailbox("INBOX")).id
+        await mail.append(box, [MESSAGE] * 3)
+        await mail.store_flags(box, [(2, 2)], FlagChange.ADD, 1)
+
+    run(tmp_path, test)
+    assert verify(tmp_path).clean
+    (path,) = tmp_path.glob("accounts/*/mail.db")
+    connection = apsw.Connection(str(path))
+    connection.execute(damage)
+    connection.close()
+    assert any(what in problem.what for problem in verify(tmp_path).problems)
+    assert repair(tmp_path).problems == []
+
+
+def test_damaged_octets_are_found(tmp_path: Path) -> None:
+    """Rows by zstd's checksum, files by their CRC-32; stray files too."""
+
+    async def test(_: Store, mail: EmbeddedAccount) -> None:
+        await mail.append((await mail.mailbox("INBOX")).id, [MESSAGE])
+
+    run(tmp_path, test)
+    (path,) = tmp_path.glob("accounts/*/mail.db")
+    connection = apsw.Connection(str(path))
+    (frame,) = connection.execute("SELECT octets FROM bodies").fetchone()
+    connection.execute(
+        "UPDATE bodies SET octets = ?", (frame[:-1] + bytes([frame[-1] ^ 1]),)
+    )
+    connection.close()
+    (path.parent / "blobs" / "stray").write_bytes(b"x")
+    problems = [problem.what for problem in verify(tmp_path).problems]
+    assert len(problems) == 2
+    assert "stray" in problems[1]
