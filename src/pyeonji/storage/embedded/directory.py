@@ -20,6 +20,7 @@ from pyeonji.storage.directory import Account, Alias, Credentials, Domain
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
+    data_version,
     errors_named,
     one,
     transaction,

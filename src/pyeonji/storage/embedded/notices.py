@@ -17,6 +17,7 @@ import apsw
 import msgspec
 
 from pyeonji.base.ids import AccountId, MailboxId
+from pyeonji.storage.embedded.sqlite import data_version
 
 if TYPE_CHECKING:
     import asyncio

@@ -28,7 +28,6 @@ class Database(Protocol):
     def changes(self) -> int: ...  # noqa: D102 - as in apsw
     def total_changes(self) -> int: ...  # noqa: D102 - as in apsw
     def last_insert_rowid(self) -> int: ...  # noqa: D102 - as in apsw
-    def data_version(self) -> int: ...  # noqa: D102 - as in apsw
     def pragma(self, name: str, /) -> Any: ...  # noqa: D102 - as in apsw
     def close(self) -> None: ...  # noqa: D102 - as in apsw
     def set_busy_timeout(self, milliseconds: int, /) -> None: ...  # noqa: D102 - as in apsw
