@@ -19,9 +19,10 @@ from pyeonji.mda.aliases import AliasLoops
 from pyeonji.mda.deliver import DeliveryLoops, NoSuchRecipient
 from pyeonji.message.prepare import prepare
 from pyeonji.protocol.smtp import events
-from pyeonji.protocol.smtp.options import Offer, Options
+from pyeonji.protocol.smtp.options import Options
 from pyeonji.protocol.smtp.replies import Reply
 from pyeonji.protocol.smtp.server import ServerMachine
+from pyeonji.protocol.smtp.words import Offer
 from pyeonji.storage.content import opened
 from pyeonji.storage.errors import OverQuota, StorageUnavailable
 
@@ -138,19 +139,22 @@ class LmtpDoor:
                 self._keep(octets)
             case events.BodyEnded():
                 await self._large_letter()
-            case events.HelloGiven():
-                self.machine.accept()
             case events.TransactionDropped():
                 self._drop()
             case events.StartTlsAsked():
                 self.machine.accept()
                 await self._connection.start_tls()
                 self.machine.tls_started()
+            case _:
+                self._inquiry(event)
+
+    def _inquiry(self, event: events.Event) -> None:
+        match event:
             case events.VerifyAsked():
                 self.machine.reply(252, "2.5.2", "send some mail, I'll try my best")
             case events.ExpandAsked():
                 self.machine.reply(502, "5.5.1", "no lists are expanded here")
-            case events.VerboseAsked():
+            case events.HelloGiven() | events.VerboseAsked():
                 self.machine.accept()
             case _:
                 pass

@@ -43,6 +43,7 @@ app.command(epilog="Example: `pyeonji --config pyeonji.toml serve`")(serving.ser
 app.command(epilog="Example: `pyeonji dev`")(dev.dev)
 app.command(epilog="Example: `pyeonji trace 01JX5K8Q20001`")(trace.trace)
 app.command(epilog="Example: `pyeonji verify`")(check.verify)
+app.command(epilog="Example: `pyeonji repair`")(check.repair)
 
 
 @app.callback()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pyeonji.serve.commands.context import print_json
+from pyeonji.serve.supervisor import lock_data
+from pyeonji.storage.embedded.verify import Report
+from pyeonji.storage.embedded.verify import repair as repair_data
 from pyeonji.storage.embedded.verify import verify as verify_data
 
 if TYPE_CHECKING:
@@ -23,7 +27,27 @@ def verify(
     May run beside the server; what is being written meanwhile is no problem.
     """
     kept: Context = context.obj
-    report = verify_data(kept.configuration.data)
+    _show(verify_data(kept.configuration.data), json=json)
+
+
+def repair(
+    context: typer.Context,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Mend counters and lost files; the server must be down.
+
+    Uids stay as they are. Shows what `verify` finds afterwards.
+    """
+    kept: Context = context.obj
+    lock = lock_data(kept.configuration.data)
+    try:
+        _show(repair_data(kept.configuration.data), json=json)
+    finally:
+        os.close(lock)
+
+
+def _show(report: Report, *, json: bool) -> None:
     if json:
         print_json(report)
     else:
