@@ -68,7 +68,11 @@ class Deliver(Protocol):
 
 
 Expand = Callable[[str], Awaitable[Expansion | None]]
-"""Who an address of ours stands for; None: nobody. Raises PermanentError."""
+"""Who an address stands for; None: nobody, in a domain of ours.
+
+An address in another domain stands for itself: `remote` alone, no `alias`.
+Raises PermanentError.
+"""
 
 IsLocal = Callable[[str], Awaitable[bool]]
 """Whether an address is in a domain whose mail we keep."""

@@ -63,8 +63,9 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answering", "_backlog", "_closing", "_deadline", "_door", "_drained",
-        "_last_heard", "_loop", "_make_door", "_on_end", "_out", "_timeout_s",
-        "_timer", "_tls_context", "_transport", "_writable", "id", "local_port",
+        "_early", "_last_heard", "_loop", "_make_door", "_on_end",
+        "_out", "_timeout_s", "_timer", "_tls_context", "_transport", "_writable", "id",
+        "local_port",
         "peer_address", "peer_port", "tls",
     )  # fmt: skip
 
@@ -91,6 +92,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._answering: asyncio.Task[None] | None = None
         self._backlog = 0
+        self._early: list[bytes] | None = None
         self._writable = True
         self._drained: asyncio.Future[None] | None = None
         self._closing = False
@@ -138,6 +140,9 @@ class Connection(asyncio.Protocol):
         self.flush()
         if self._transport is None or self._tls_context is None:
             raise TlsFailed("no TLS here")
+        # from here on only decrypted octets come; a quick peer's first ones come
+        # before the door had time to say that TLS has started
+        self._early = []
         try:
             transport = await self._loop.start_tls(
                 self._transport,
@@ -218,7 +223,10 @@ class Connection(asyncio.Protocol):
         if self._closing or self._door is None:
             return
         self._last_heard = self._loop.time()
-        self._door.machine.receive_data(data)
+        if self._early is None:
+            self._door.machine.receive_data(data)
+        else:
+            self._early.append(data)
         if self._answering is None:
             self._pump()
             return
@@ -294,6 +302,9 @@ class Connection(asyncio.Protocol):
             self._broke(error)
         else:
             self._last_heard = self._loop.time()
+            early, self._early = self._early, None
+            if early and self._door is not None:
+                self._door.machine.receive_data(b"".join(early))
             self._pump()
 
     def _broke(self, error: BaseException) -> None:

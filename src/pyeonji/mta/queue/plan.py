@@ -187,9 +187,10 @@ def settle(
     told: list[Told] = []
     for outcome in outcomes:
         before = recipients[outcome.index]
-        if not counted:
-            before = replace(before, attempts=before.attempts + 1)
-        after, happening = _move(letter, before, outcome, now, options, chance)
+        attempts = before.attempts + (0 if counted else 1)
+        after, happening = _move(
+            letter, before, attempts, outcome, now, options, chance
+        )
         notice = _notice(letter, after, outcome, now, options)
         if notice is Notice.DELAYED:
             after = replace(after, delay_told=True)
@@ -205,6 +206,7 @@ def settle(
 def _move(
     letter: QueuedLetter,
     recipient: Recipient,
+    attempts: int,
     outcome: Outcome,
     now: float,
     options: Options,
@@ -214,13 +216,16 @@ def _move(
     reply = outcome.reply[:MAX_REPLY]
     if outcome.fate is not Fate.LATER:
         state, happening = _END[outcome.fate]
-        return replace(recipient, state=state, last_reply=reply), happening
+        moved = replace(recipient, state=state, attempts=attempts, last_reply=reply)
+        return moved, happening
     accepted_at = letter.letter.accepted_at
     if now >= accepted_at + options.expire:
-        failed = replace(recipient, state=RecipientState.FAILED, last_reply=reply)
-        return failed, Happening.EXPIRED
-    due = next_attempt(now, recipient.attempts, accepted_at, options, chance)
-    return replace(recipient, next_attempt=due, last_reply=reply), Happening.DEFERRED
+        failed = RecipientState.FAILED
+        moved = replace(recipient, state=failed, attempts=attempts, last_reply=reply)
+        return moved, Happening.EXPIRED
+    due = next_attempt(now, attempts, accepted_at, options, chance)
+    moved = replace(recipient, attempts=attempts, next_attempt=due, last_reply=reply)
+    return moved, Happening.DEFERRED
 
 
 def _notice(

@@ -213,6 +213,8 @@ class Runner:
         Counts the attempts that this opens. A letter with none goes back.
         """
         now = self.clock.time()
+        # the door prepares only what has recipients here
+        surely_here = active.prepared is not None and len(active.letter.recipients) == 1
         here: list[int] = []
         elsewhere: dict[str, list[int]] = {}
         for index, recipient in enumerate(active.letter.recipients):
@@ -221,7 +223,7 @@ class Runner:
                 or recipient.next_attempt > now
             ):
                 continue
-            if await self.is_local(recipient.address):
+            if surely_here or await self.is_local(recipient.address):
                 here.append(index)
             else:
                 elsewhere.setdefault(domain_of(recipient.address), []).append(index)

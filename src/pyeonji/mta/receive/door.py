@@ -149,13 +149,6 @@ class Door:
             return
         path = event.path
         try:
-            if not await receiver.is_local(path):
-                if self._relays(path):
-                    transaction.add_remote(event)
-                    self.smtp.accept()
-                else:
-                    self.smtp.reply(550, "5.7.1", "relaying denied; please log in")
-                return
             expansion = await receiver.expand(path)
         except StorageUnavailable:
             self.smtp.reply(451, "4.3.0", "directory unavailable, try again later")
@@ -164,7 +157,13 @@ class Door:
             self.smtp.reply(550, "5.4.6", str(error))
             return
         if expansion is not None:
-            transaction.add_expanded(event, expansion)
+            if expansion.remote and not expansion.alias:  # it stands for itself
+                if not self._relays(path):
+                    self.smtp.reply(550, "5.7.1", "relaying denied; please log in")
+                    return
+                transaction.add_remote(event)
+            else:
+                transaction.add_expanded(event, expansion)
         elif path.lower().partition("@")[0] == "postmaster":
             # RFC 5321 §4.5.1: always; it waits until the domain has a reader
             address = path if "@" in path else f"{path}@{receiver.options.hostname}"

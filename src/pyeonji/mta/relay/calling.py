@@ -194,9 +194,7 @@ class _Talk:
             self._refused(event.reply.code, event.reply.enhanced, event.reply.text)
 
     def _refused(self, code: int, enhanced: str, text: str) -> None:
-        raise CallFailed(
-            fate(code), status_of(code, enhanced), f"{code} {text}", self._name
-        )
+        raise CallFailed(fate(code), status_of(code, enhanced), text, self._name)
 
 
 def _sni(host: str) -> str | None:

@@ -224,9 +224,7 @@ class Session:
         fate = _FATES[one.verdict]
         if reply.code == 552 and reply.enhanced == "5.5.3":
             fate = Fate.LATER  # too many recipients (RFC 5321 §4.5.3.1.10)
-        text = f"{reply.code} {reply.text}" if reply.code else reply.text
-        if reply.enhanced and reply.code:
-            text = f"{reply.code} {reply.enhanced} {reply.text}"
+        text = reply.text if reply.code else " ".join(reply.lines)
         return self._outcome(index, fate, status_of(reply.code, reply.enhanced), text)
 
     def _outcome(
