@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from pyeonji.base.ids import LetterId
     from pyeonji.mda.aliases import Aliases
     from pyeonji.mda.deliver import Deliverer
+    from pyeonji.message.prepare import Prepared
     from pyeonji.net.connection import Connection
-    from pyeonji.storage.content import Content, Spool
+    from pyeonji.storage.content import BlobFile, Content, Spool
     from pyeonji.storage.mailboxes import MailStore
 
 TIMEOUT_S: Final = 300.0
@@ -229,8 +230,10 @@ class LmtpDoor:
     async def _letter(self, content: Content) -> None:
         """Deliver to each recipient, make it stable, answer for each."""
         stations, transaction = self._stations, self._transaction
-        with opened(content) as octets:
-            prepared = prepare(octets)
+        if isinstance(content, bytes):
+            prepared = prepare(content)
+        else:
+            prepared = await asyncio.to_thread(_prepare_file, content)
         letter_id = stations.new_letter_id()
         now = stations.clock.time()
 
@@ -266,6 +269,11 @@ class LmtpDoor:
         if self._transaction.spool is not None:
             self._transaction.spool.abort()
             self._transaction.spool = None
+
+
+def _prepare_file(content: BlobFile) -> Prepared:
+    with opened(content) as octets:
+        return prepare(octets)
 
 
 def reply_to(error: PyeonjiError) -> Reply:

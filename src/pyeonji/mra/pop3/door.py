@@ -12,6 +12,7 @@ import structlog
 from pyeonji.base.clock import SystemClock
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.mra.pop3.maildrop import Maildrop, chunks, top
+from pyeonji.mra.pop3.surrogate import surrogate
 from pyeonji.protocol.pop3 import commands
 from pyeonji.protocol.pop3.server import Offer, ServerMachine
 from pyeonji.protocol.pop3.texts import Text
@@ -34,6 +35,9 @@ LOGIN_TIMEOUT_S: Final = 60.0
 """From connecting to being logged in, in all."""
 
 IDLE_TIMEOUT_S: Final = 600.0  # RFC 1939 §3: at least ten minutes
+
+DRAIN_OCTETS: Final = 128 * 1024
+"""Octets of messages that are answered before waiting for the client to read."""
 
 MAX_LOGINS: Final = 5
 """Failed logins after which the session ends."""
@@ -85,7 +89,7 @@ class Pop3Door:
 
     __slots__ = (
         "_connection", "_exchange", "_gone", "_house", "_logins", "_maildrop",
-        "_removing", "_timestamp", "machine",
+        "_removing", "_timestamp", "_unsent", "machine",
     )  # fmt: skip
 
     def __init__(self, house: House, connection: Connection) -> None:
@@ -96,6 +100,7 @@ class Pop3Door:
         self._logins = 0
         self._gone = False
         self._removing = False
+        self._unsent = 0
         self._timestamp = ""
         if house.options.apop and house.authenticator.legacy:
             moment = f"{secrets.token_hex(8)}.{int(house.clock.time())}"
@@ -295,13 +300,18 @@ class Pop3Door:
         if message is None:
             machine.err(Text.MESSAGE_GONE, code="SYS/TEMP")
             return
+        if not machine.utf8:
+            message = surrogate(message)
         pieces: Iterator[bytes] = (
             chunks(message) if lines is None else top(message, lines)
         )
         machine.begin(Text.MESSAGE)
         for piece in pieces:
             machine.body(piece)
-            await self._connection.drain()
+            self._unsent += len(piece)
+            if self._unsent >= DRAIN_OCTETS:
+                self._unsent = 0
+                await self._connection.drain()
         machine.end()
 
     def _dele(self, number: int) -> None:

@@ -20,6 +20,10 @@ ROWS_AT_ONCE: Final = 5000
 
 CHUNK_OCTETS: Final = 64 * 1024
 
+AHEAD_AT_ONCE: Final = 32
+AHEAD_OCTETS: Final = 128 * 1024
+"""Messages read along with the one that is asked for, and their octets."""
+
 _HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
 _NO_HEADER: Final = re.compile(rb"\r?\n")
 
@@ -36,6 +40,8 @@ class Maildrop:
         self._uids = array("I")
         self._sizes = array("Q")
         self._marked: set[int] = set()
+        self._ahead: dict[int, StoredOctets] = {}  # read along, not asked for yet
+        self._last = 0  # the message that was asked for last
 
     @classmethod
     async def open(cls, account: AccountStore) -> Maildrop:
@@ -102,10 +108,35 @@ class Maildrop:
             yield "".join(lines).encode()
 
     async def octets(self, number: int) -> StoredOctets | None:
-        """A message; None when another session (IMAP) has removed it."""
-        uid: Uid = self._uids[number - 1]  # type: ignore[assignment]
-        found = await self.account.octets(self.inbox.id, [uid])
-        return found[0][1] if found else None
+        """A message; None when another session (IMAP) has removed it.
+
+        Clients take one message after the other: from the second on, the next
+        small ones are read along, and given when they are asked for.
+        """
+        if (ready := self._ahead.pop(number, None)) is not None:
+            self._last = number
+            return ready
+        wanted = [number]
+        if number == self._last + 1:
+            wanted = self._next_small(number)
+        self._last = number
+        uids: list[Uid] = [self._uids[n - 1] for n in wanted]  # type: ignore[misc]
+        found = dict(await self.account.octets(self.inbox.id, uids))
+        self._ahead = {
+            n: found[uid] for n, uid in zip(wanted, uids, strict=True) if uid in found
+        }
+        return self._ahead.pop(number, None)
+
+    def _next_small(self, number: int) -> list[int]:
+        """This message and those after it that are read along."""
+        wanted, octets = [number], 0
+        for n in range(number + 1, min(number + AHEAD_AT_ONCE, len(self._uids) + 1)):
+            octets += self._sizes[n - 1]
+            if octets > AHEAD_OCTETS:
+                break
+            if n not in self._marked:
+                wanted.append(n)
+        return wanted
 
     # -- marking
 
