@@ -17,8 +17,8 @@ _END: Final = b"\r\n.\r\n"
 
 def has_bare_newline(octets: bytes | bytearray) -> bool:
     """Whether a CR or LF stands alone."""
-    pairs = octets.count(b"\r\n")
-    return octets.count(b"\n") != pairs or octets.count(b"\r") != pairs
+    pairs = len(octets.split(b"\r\n")) - 1  # measured: sooner than count of two
+    return octets.count(10) != pairs or octets.count(13) != pairs
 
 
 class Input(LineReader):

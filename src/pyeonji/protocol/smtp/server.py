@@ -95,6 +95,7 @@ _IDLE: Final = frozenset(
     (Verb.NOOP, Verb.RSET, Verb.HELP, Verb.VRFY, Verb.EXPN, Verb.ETRN, Verb.VERB)
 )
 _HELLO: Final = frozenset((Verb.HELO, Verb.EHLO, Verb.LHLO))
+_HALTED: Final = frozenset((State.TURNED, State.CLOSED))
 _IN_TRANSACTION: Final = frozenset((State.MAIL, State.RECIPIENTS, State.CHUNKS))
 
 
@@ -167,7 +168,8 @@ class ServerMachine:
             if self._later:
                 event, self._asked = self._later.popleft()
                 return event
-            if (status := self._stopped()) is not None:
+            halted = self._awaits_tls or self.state in _HALTED
+            if halted and (status := self._stopped()) is not None:
                 return status
             told = self._read()
             if isinstance(told, Status):
@@ -420,7 +422,10 @@ class ServerMachine:
     def accept(self, text: str = "") -> None:
         """Give the usual good answer to the event that asks."""
         verb = self._need_asked()
-        if verb in _HELLO:
+        if verb is Verb.MAIL or verb is Verb.RCPT:  # most of all that is asked
+            code, enhanced, octets = _ACCEPTED[verb]
+            self.say(encode(code, enhanced, text) if text else octets)
+        elif verb in _HELLO:
             self._say_hello(text)
         elif text:
             code, enhanced, _ = _ACCEPTED[verb]
