@@ -58,6 +58,7 @@ from pyeonji.protocol.smtp.events import (
     LetterReceived,
     TransactionDropped,
 )
+from pyeonji.protocol.smtp.letter import Letter
 from pyeonji.protocol.smtp.limits import (
     HARD_ERRORS,
     HARD_REFUSALS,
@@ -130,7 +131,7 @@ class ServerMachine:
         self._first = True
         self._awaits_tls = False
         self._awaits_response = False
-        self._body = _Body()
+        self._body = Letter()
         self._errors = 0
         self._refusals = 0
         self._idle = 0
@@ -274,7 +275,7 @@ class ServerMachine:
         self.state = State.READY
         self.recipients = 0
         self.smtputf8 = False
-        self._body = _Body()
+        self._body = Letter()
 
     def begin_data(self) -> None:
         """The letter's octets follow (for DATA)."""
@@ -317,7 +318,7 @@ class ServerMachine:
 
     # The letter
 
-    def _read_data(self, body: _Body) -> Told | Status | None:
+    def _read_data(self, body: Letter) -> Told | Status | None:
         piece = self._input.take_data()
         if piece is None:
             return NEED_DATA
@@ -325,7 +326,7 @@ class ServerMachine:
             body.refuse(replies.BARE_NEWLINE, "bare CR or LF")
         return self._body_piece(body, piece, last=self._input.ended)
 
-    def _body_piece(self, body: _Body, piece: bytes, *, last: bool) -> Told | None:
+    def _body_piece(self, body: Letter, piece: bytes, *, last: bool) -> Told | None:
         body.size += len(piece)
         if body.size > self.options.max_message_octets:
             body.refuse(replies.TOO_LARGE, "too large")
@@ -340,7 +341,7 @@ class ServerMachine:
             self._later.append((BodyChunk(piece), None))
         return BodyEnded(body.size), Verb.DATA
 
-    def _refuse_letter(self, body: _Body) -> Told | None:
+    def _refuse_letter(self, body: Letter) -> Told | None:
         self.say((body.refusal or b"") * self._answers())
         self._note(self._count_error())
         return self.drop(body.reason) if self.state is not State.CLOSED else None
@@ -368,7 +369,7 @@ class ServerMachine:
             self.state = NEXT[self.state, Verb.BDAT]
         return None
 
-    def _read_chunk(self, body: _Body) -> Told | Status | None:
+    def _read_chunk(self, body: Letter) -> Told | Status | None:
         if body.chunk_left:
             octets = self._input.take(body.chunk_left)
             if not octets:
@@ -386,7 +387,7 @@ class ServerMachine:
         self.say(encode(250, "2.0.0", f"{body.chunk_size} octets received"))
         return None
 
-    def _keep(self, body: _Body, octets: bytes) -> Told | None:
+    def _keep(self, body: Letter, octets: bytes) -> Told | None:
         if body.refusal is not None:
             return None
         body.kept.append(octets)
@@ -399,7 +400,7 @@ class ServerMachine:
             whole = whole[:-1]
         return self._body_piece(body, self._checked(body, whole), last=False)
 
-    def _checked(self, body: _Body, octets: bytes) -> bytes:
+    def _checked(self, body: Letter, octets: bytes) -> bytes:
         """LIBERTY: BDAT too carries lines, unless MAIL said BINARYMIME."""
         if body.type is not BodyType.BINARY and has_bare_newline(octets):
             body.refuse(replies.BARE_NEWLINE, "bare CR or LF")
@@ -569,54 +570,6 @@ class ServerMachine:
 
     def begin_mail(self, body_type: BodyType, *, smtputf8: bool) -> None:
         """Note what MAIL says of the letter (for MAIL)."""
-        self._body = _Body()
+        self._body = Letter()
         self._body.type = body_type
         self.smtputf8 = smtputf8
-
-
-class _Body:
-    """The letter that is coming."""
-
-    __slots__ = (
-        "chunk_left",
-        "chunk_size",
-        "flowing",
-        "kept",
-        "kept_octets",
-        "last",
-        "reason",
-        "refusal",
-        "size",
-        "stray",
-        "type",
-    )
-
-    def __init__(self) -> None:
-        self.type = BodyType.SEVEN_BIT
-        self.size = 0  # octets given to the door or thrown away
-        self.flowing = False  # a BodyChunk has been given
-        self.refusal: bytes | None = None
-        self.reason = ""
-        self.chunk_left: int | None = None  # of the present BDAT
-        self.chunk_size = 0
-        self.last = False
-        self.stray: bytes | None = None  # reply to a BDAT out of order
-        self.kept: list[bytes] = []
-        self.kept_octets = 0
-
-    def refuse(self, octets: bytes, reason: str) -> None:
-        """Remember the first reason for which the letter is refused."""
-        if self.refusal is None:
-            self.refusal, self.reason = octets, reason
-
-    def keep(self, octets: bytes) -> None:
-        """Hold octets back."""
-        self.kept.append(octets)
-        self.kept_octets += len(octets)
-
-    def take_kept(self) -> bytes:
-        """All that was held back."""
-        octets = b"".join(self.kept)
-        self.kept.clear()
-        self.kept_octets = 0
-        return octets
