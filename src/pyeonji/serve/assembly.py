@@ -26,6 +26,7 @@ from pyeonji.net.listener import Limits, Listener, connection_ids
 from pyeonji.net.tls import reload, server_context
 from pyeonji.serve.configuration import Configuration, ConfigurationError
 from pyeonji.storage.embedded import Store, open_store
+from pyeonji.storage.names import canonical_domain
 
 if TYPE_CHECKING:
     import ssl
@@ -305,7 +306,7 @@ def _route(settings: RouteSettings) -> Route:
             raise ConfigurationError(f"{settings.password_file}: {error}") from error
         password = lines[0] if lines else ""
     return Route(
-        domain=settings.domain.lower(),
+        domain=canonical_domain(settings.domain),
         hosts=settings.next_hops,
         user=settings.user,
         password=password,

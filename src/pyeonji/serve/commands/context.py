@@ -8,8 +8,6 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from pyeonji.serve.configuration import Configuration, read
 from pyeonji.storage.embedded import Store, open_store
@@ -65,6 +63,9 @@ def _plain(value: Any) -> Any:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table for people; wide on a pipe, so that nothing is cut."""
+    from rich.console import Console  # noqa: PLC0415 - 0.15 s that few commands need
+    from rich.table import Table  # noqa: PLC0415
+
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:

@@ -16,7 +16,6 @@ from pyeonji.serve import logs
 from pyeonji.serve.configuration import parse
 from pyeonji.serve.samples import ACCOUNTS, DOMAIN, PASSWORD, furnish
 from pyeonji.serve.supervisor import Supervisor
-from pyeonji.serve.worker import run_worker
 
 LISTENERS: Final = (
     ("smtp", 25, "starttls"),
@@ -63,6 +62,8 @@ def dev(
 
     Needs no configuration. Ctrl+C ends it.
     """
+    from pyeonji.serve.worker import run_worker  # noqa: PLC0415 - as in serve
+
     folder = data or Path(tempfile.mkdtemp(prefix="pyeonji-dev-"))
     kept = folder / "data"
     file = folder / "pyeonji.toml"

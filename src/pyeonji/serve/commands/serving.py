@@ -9,7 +9,6 @@ import typer
 
 from pyeonji.serve import logs
 from pyeonji.serve.supervisor import Supervisor
-from pyeonji.serve.worker import run_worker
 
 if TYPE_CHECKING:
     from pyeonji.serve.commands.context import Context
@@ -21,6 +20,9 @@ def serve(context: typer.Context) -> None:
     SIGTERM finishes what is under way and ends; SIGHUP reads the configuration
     and the certificate again.
     """
+    # all stations and protocols: half a second that no other command needs
+    from pyeonji.serve.worker import run_worker  # noqa: PLC0415
+
     kept: Context = context.obj
     configuration = kept.configuration
     logs.configure(configuration.log)
