@@ -241,3 +241,42 @@ def test_many_commands_at_once(tmp_path: Path) -> None:
             assert said.endswith(b"+OK bye\r\n")
 
     asyncio.run(run())
+
+
+UTF8_LETTER = (
+    "From: 김 <kim@example.test>, 이 <이@예.test>\r\nSubject: 편지 one\r\n"
+    "Received: from 예.test\r\n\r\n본문\r\n"
+).encode()
+
+
+def test_utf8_headers_only_for_who_can_read_them(tmp_path: Path) -> None:
+    """RFC 6856 §2.1: a surrogate in ASCII, or after UTF8 the letter itself."""
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+            legacy = UTF8_LETTER.decode().encode("euc-kr")
+            await running.fill(UTF8_LETTER, legacy)
+
+            def plain(client: poplib.POP3) -> None:
+                assert client.retr(1)[1] == [
+                    b"From: =?UTF-8?B?6rmA?= <kim@example.test>,",
+                    b" =?UTF-8?B?7J20IOydtEDsmIgudGVzdA==?=:;",
+                    b"Subject: =?UTF-8?B?7Y647KeA?= one",
+                    b"Received: from ???.test",
+                    b"",
+                    "본문".encode(),
+                ]
+                assert client.top(1, 0)[1][2] == b"Subject: =?UTF-8?B?7Y647KeA?= one"
+                assert client.retr(2)[1] == legacy.split(b"\r\n")[:-1]
+
+            def able(client: poplib.POP3) -> None:
+                client.utf8()
+                client.user(KIM)
+                client.pass_(PASSWORD)
+                assert client.retr(1)[1] == UTF8_LETTER.split(b"\r\n")[:-1]
+
+            await running.ask(plain)
+            await asyncio.sleep(0.1)
+            await running.ask(able, login=False)
+
+    asyncio.run(run())
