@@ -159,7 +159,14 @@ class Client:
 class Stage:
     """A system with one account, and as many clients as wanted."""
 
-    def __init__(self, store: Store, account: AccountStore, options: Options) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        account: AccountStore,
+        options: Options,
+    ) -> None:
+        self.folder = folder
         self.store = store
         self.account = account
         self.clock = SetClock()
@@ -192,16 +199,29 @@ OPTIONS = Options(hostname="mx.example.test", plaintext_auth=True)
 @contextlib.asynccontextmanager
 async def stage(options: Options = OPTIONS) -> AsyncIterator[Stage]:
     with tempfile.TemporaryDirectory() as folder:
-        store = await open_store(Path(folder), worker=0)
+        store = await open_store(Path(folder), worker=0, workers=2)
         try:
             await store.directory.add_domain(Domain(name="example.test"))
             account = await store.directory.add_account(
                 ADDRESS,
                 make_credentials(PASSWORD, sealer=store.sealer),
             )
-            yield Stage(store, await store.mail.account(account.id), options)
+            yield Stage(
+                Path(folder), store, await store.mail.account(account.id), options
+            )
         finally:
             await store.close()
+
+
+@contextlib.asynccontextmanager
+async def beside(first: Stage) -> AsyncIterator[Stage]:
+    """Another worker on the same data."""
+    store = await open_store(first.folder, worker=1, workers=2)
+    try:
+        account = await store.mail.account(first.account.id)
+        yield Stage(first.folder, store, account, OPTIONS)
+    finally:
+        await store.close()
 
 
 def play(script: str, *, log_in: bool = True, options: Options = OPTIONS) -> None:

@@ -8,7 +8,14 @@ import re
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.transcripts.imap.imap_play import LETTER, OPTIONS, PARTED, Client, stage
+from tests.transcripts.imap.imap_play import (
+    LETTER,
+    OPTIONS,
+    PARTED,
+    Client,
+    beside,
+    stage,
+)
 
 from pyeonji.mra.imap import Options
 from pyeonji.protocol.imap.commands import (
@@ -145,6 +152,31 @@ def test_a_thousand_messages_of_another_session() -> None:
             assert heard.count(b" EXPUNGE\r\n") == 19
             heard = await two.ask(b"f FETCH 2 UID\r\n")
             assert heard.startswith(b"* 2 FETCH (UID 21)\r\n")
+
+    asyncio.run(run())
+
+
+def test_news_from_another_worker() -> None:
+    """Who idles hears at once what another process did (RFC 2177 §3)."""
+
+    async def run() -> None:
+        async with stage() as system, beside(system) as other:
+            idling, working = system.client(), other.client()
+            await idling.log_in()
+            await working.log_in()
+            await idling.ask(b"a SELECT INBOX\r\nb IDLE\r\n")
+            await filled(working, LETTER)
+            assert await idling.line() == b"* 1 EXISTS"
+            assert await idling.line() == b"* 1 RECENT"
+            await working.ask(b"c SELECT INBOX\r\nd STORE 1 +FLAGS (\\Deleted)\r\n")
+            assert await idling.line() == (
+                b"* 1 FETCH (UID 1 FLAGS (\\Deleted \\Recent))"
+            )
+            await working.ask(b"e EXPUNGE\r\n")
+            assert await idling.line() == b"* 1 EXPUNGE"
+            for client in (idling, working):
+                client.transport.close()
+            await asyncio.sleep(0)
 
     asyncio.run(run())
 
