@@ -45,7 +45,7 @@ def settings(data: Path, base: int) -> str:
             f'address = "127.0.0.1:{base + port}"',
             f'tls = "{tls}"',
         ]
-    lines += ["[log]", 'level = "warning"']
+    lines += ["[log]", 'level = "error"']
     return "\n".join(lines) + "\n"
 
 
@@ -56,7 +56,7 @@ def dev(
     ] = None,
     port_base: Annotated[
         int, typer.Option(min=1024, max=60000, help="Added to the well-known ports.")
-    ] = 2000,
+    ] = 11000,
 ) -> None:
     """Start everything on loopback with sample accounts and letters.
 
