@@ -189,12 +189,6 @@ def test_cram_md5_refuses_an_initial_response() -> None:
     assert end.malformed
 
 
-def scram_server(hash_name: str, nonce: bytes, message: bytes) -> bytes:
-    """server-final of a server that knows `pencil`, told all that was signed."""
-    keys = make_scram_keys("pencil", nonce, 4096, hash_name)
-    return hmac.digest(keys.server_key, message, hash_name)
-
-
 def test_scram_sha_256_example_of_the_rfc() -> None:
     """RFC 7677 §3, the server's proof check and its signature."""
     salt = b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")

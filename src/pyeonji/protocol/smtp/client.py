@@ -217,7 +217,7 @@ class ClientMachine:
 
         SMTPUTF8, 8BITMIME and BINARYMIME: convert it or refuse it first. SIZE:
         it is larger than the server takes. DSN: the parameters will be left
-        out, and a report "relayed" is ours to write (RFC 3461 §6.2.5).
+        out, and a report "relayed" is ours to write (RFC 3461 §5.2.2).
         """
         lacking = set()
         if envelope.smtputf8 and not self.offers(Offer.SMTPUTF8):
