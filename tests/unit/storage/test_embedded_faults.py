@@ -66,16 +66,14 @@ def test_a_failed_sync_is_said_and_mended(
     async def test(_: Store, mail: EmbeddedAccount) -> None:
         box = (await mail.mailbox("INBOX")).id
         await mail.append(box, [MESSAGE])
-        monkeypatch.setattr(accountfile.os, "fdatasync", broken)
+        monkeypatch.setattr(os, "fdatasync", broken)
         with pytest.raises(StorageUnavailable, match="broken disk"):
             await mail.append(box, [MESSAGE])
+        # never believed without a checkpoint; here that fails too
+        monkeypatch.setattr(
+            accountfile.AccountFile, "_checkpoint_all", lambda _: broken(0)
+        )
         with pytest.raises(StorageUnavailable):
-            # never believed without a checkpoint; that one works here
-            monkeypatch.setattr(
-                accountfile.AccountFile,
-                "_checkpoint_all",
-                lambda _: broken(0),
-            )
             await mail.sync()
         monkeypatch.undo()
         failing[0] = False
@@ -206,7 +204,7 @@ def test_damaged_octets_are_found(tmp_path: Path) -> None:
     run(tmp_path, test)
     (path,) = tmp_path.glob("accounts/*/mail.db")
     connection = apsw.Connection(str(path))
-    (frame,) = connection.execute("SELECT octets FROM bodies").fetchone()
+    frame: Any = connection.execute("SELECT octets FROM bodies").get
     connection.execute(
         "UPDATE bodies SET octets = ?", (frame[:-1] + bytes([frame[-1] ^ 1]),)
     )

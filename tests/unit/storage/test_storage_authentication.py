@@ -110,10 +110,11 @@ def exchange(*steps: Any, end: Any) -> Exchange:
     """Ask each step and remember the answers in `end` if it is a list."""
 
     def work() -> Exchange:
-        answers = []
-        for step in steps:
-            answers.append((yield step))
-        return end(answers) if callable(end) else end
+        answers: list[Any] = [None] * len(steps)
+        for number, step in enumerate(steps):
+            answers[number] = yield step
+        over: Succeeded | Failed = end(answers) if callable(end) else end
+        return over
 
     return work()
 

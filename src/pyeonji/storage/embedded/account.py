@@ -116,10 +116,9 @@ class EmbeddedAccount:
     async def uids(self, mailbox_id: MailboxId) -> list[Uid]:
         """See AccountStore."""
         with errors_named():
-            rows = self._reader.execute(
-                "SELECT uid FROM entries WHERE mailbox = ?", (mailbox_id,)
-            ).fetchall()
-        return [uid for (uid,) in rows]
+            return reading.numbers(
+                self._reader, "uid", "FROM entries WHERE mailbox = ?", (mailbox_id,)
+            )
 
     async def select(
         self, mailbox_id: MailboxId, ranges: UidRanges, columns: Sequence[Column]

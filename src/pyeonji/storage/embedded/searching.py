@@ -11,9 +11,9 @@ import asyncio
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any, Final
 
-from pyeonji.base.ids import Uid
 from pyeonji.message.text import normalise, searchable
 from pyeonji.storage import query as q
+from pyeonji.storage.embedded import reading
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
 from pyeonji.storage.embedded.octets import decompress, map_file
 from pyeonji.storage.embedded.sqlite import (
@@ -27,6 +27,7 @@ from pyeonji.storage.embedded.sqlite import (
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from pyeonji.base.ids import Uid
     from pyeonji.storage.embedded.accountfile import AccountFile
 
 TEXTS_AT_ONCE: Final = 50
@@ -247,12 +248,12 @@ def _search(file: AccountFile, mailbox_id: int, condition: Condition) -> list[Ui
 def _find(connection: Database, mailbox_id: int, condition: Condition) -> list[Uid]:
     wide = " CROSS JOIN messages m ON m.id = e.message" if condition.wide else ""
     texts = " CROSS JOIN texts t ON t.message = e.message" if condition.texts else ""
-    rows = connection.execute(
-        f"SELECT e.uid FROM entries e{wide}{texts}"  # noqa: S608 - made above from fixed pieces
-        f" WHERE e.mailbox = ? AND {condition.sql}",
+    return reading.numbers(
+        connection,
+        "e.uid",
+        f"FROM entries e{wide}{texts} WHERE e.mailbox = ? AND {condition.sql}",
         [mailbox_id, *condition.bindings],
-    ).fetchall()
-    return [Uid(uid) for (uid,) in rows]
+    )
 
 
 def _make_texts(connection: Database, file: AccountFile, mailbox_id: int) -> bool:

@@ -6,10 +6,13 @@ import zlib
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import json
+
 from pyeonji.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from pyeonji.storage.embedded.ledger import Ledger, MailboxRow, consecutive, in_ranges
 from pyeonji.storage.embedded.mail_schema import CHANGED, EXPUNGED
 from pyeonji.storage.embedded.octets import compress, map_file, new_name
+from pyeonji.storage.embedded.reading import narrow, numbers
 from pyeonji.storage.errors import OverQuota
 from pyeonji.storage.mailboxes import (
     DELETED,
@@ -198,10 +201,12 @@ def store_flags(
     """See AccountStore.store_flags."""
     row = ledger.mailbox(mailbox_id)
     source, where, bindings = in_ranges(mailbox_id, ranges)
-    there = ledger.connection.execute(
-        f"SELECT e.uid, e.flags, e.keywords, e.mod_seq FROM {source} WHERE {where}",  # noqa: S608 - only fixed pieces
+    there = narrow(
+        ledger.connection,
+        ("e.uid", "e.flags", "e.keywords", "e.mod_seq"),
+        f"FROM {source} WHERE {where}",
         bindings,
-    ).fetchall()
+    )
     refused: list[Uid] = []
     if unchanged_since is not None:
         refused = [entry[0] for entry in there if entry[3] > unchanged_since]
@@ -215,8 +220,11 @@ def store_flags(
     if not after:
         return FlagsStored(changed=[], refused=refused)
     ledger.mailbox(mailbox_id, touch=True)
-    row.unseen += sum((e[1] & SEEN) - (f & SEEN) for e, f, _ in after)
-    row.deleted += sum((f & DELETED) - (e[1] & DELETED) for e, f, _ in after) // DELETED
+    if change is FlagChange.SET or flags & (SEEN | DELETED):
+        unseen = [(e[1] & SEEN) - (f & SEEN) for e, f, _ in after]
+        deleted = [(f & DELETED) - (e[1] & DELETED) for e, f, _ in after]
+        row.unseen += sum(unseen)
+        row.deleted += sum(deleted) // DELETED
     mod_seq = ModSeq(ledger.mod_seq())
     changed = [(e[0], f, k, mod_seq) for e, f, k in after]
     _write_flags(ledger, mailbox_id, changed, all_of=there, ranges=ranges)
@@ -281,15 +289,21 @@ def _write_flags(
 # -- copying and moving
 
 _Entry = tuple[int, int, int, str, int, int]
-_COLUMNS: Final = "e.uid, e.message, e.flags, e.keywords, e.internal_date, e.size"
+_COLUMNS: Final = (
+    "e.uid",
+    "e.message",
+    "e.flags",
+    "e.keywords",
+    "e.internal_date",
+    "e.size",
+)
 
 
 def _entries(ledger: Ledger, mailbox_id: int, ranges: UidRanges) -> list[_Entry]:
     source, where, bindings = in_ranges(mailbox_id, ranges)
-    found: list[_Entry] = ledger.connection.execute(
-        f"SELECT {_COLUMNS} FROM {source} WHERE {where}",  # noqa: S608 - only fixed pieces
-        bindings,
-    ).fetchall()
+    found: list[_Entry] = narrow(
+        ledger.connection, _COLUMNS, f"FROM {source} WHERE {where}", bindings
+    )
     return found
 
 
@@ -371,24 +385,14 @@ def _take_out(ledger: Ledger, row: MailboxRow, entries: list[_Entry]) -> None:
 def throw_away(ledger: Ledger, entries: list[_Entry]) -> None:
     """Give up messages that stand nowhere any more; their rows go later."""
     sizes = {entry[1]: entry[5] for entry in entries}
-    low, high = min(sizes), max(sizes)
-    kept = (
-        {
-            row[0]
-            for row in ledger.connection.execute(
-                "SELECT DISTINCT message FROM entries INDEXED BY entries_of_message"
-                " WHERE message BETWEEN ? AND ?",
-                (low, high),
-            )
-        }
-        if high - low < 4 * len(sizes)
-        else {
-            message
-            for message in sizes
-            if ledger.connection.execute(
-                "SELECT 1 FROM entries WHERE message = ? LIMIT 1", (message,)
-            ).fetchone()
-        }
+    kept = set(
+        numbers(
+            ledger.connection,
+            "value",
+            "FROM json_each(?) WHERE EXISTS"
+            " (SELECT 1 FROM entries e WHERE e.message = value)",
+            (json.encode(list(sizes)).decode(),),
+        )
     )
     gone = [message for message in sizes if message not in kept]
     ledger.connection.executemany(
