@@ -186,7 +186,9 @@ class _Conversion:
         text = major == "text" and not has_lone_line_end(content)
         used, coded = encode(content, text=text)
         if part is self.root and not coded.endswith(b"\r\n"):
-            coded += b"\r\n"
+            # a message is lines; in quoted-printable this one must not count
+            soft = used is Encoding.QUOTED_PRINTABLE
+            coded += b"=\r\n" if soft else b"\r\n"
         self.edits.append((part.body_start, part.body_end, coded))
         self._relabel(part, used.value)
 

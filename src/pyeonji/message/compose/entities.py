@@ -28,6 +28,7 @@ from pyeonji.message.compose.transfer import (
     Encoding,
     canonical_lines,
     encode,
+    has_lone_line_end,
     why_not_lines,
 )
 
@@ -162,7 +163,8 @@ def file_entity(
     major = media_type.partition("/")[0].lower()
     if major in ("multipart", "message"):
         raise BadValue("Content-Type", f"{media_type} is not a file's type")
-    used, body = encode(octets, encoding, text=major == "text")
+    lines = major == "text" and not has_lone_line_end(octets)
+    used, body = encode(octets, encoding, text=lines)
     return _entity(media_type, parameters, used, [body], described)
 
 

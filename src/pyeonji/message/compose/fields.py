@@ -29,7 +29,8 @@ MAX_REFERENCES: Final = 25  # ids kept in References: the first and the last one
 _NAME: Final = re.compile(r"[!-9;-~]+")  # RFC 5322 §2.2
 _PIECE: Final = re.compile(r" *[^ ]+| +\Z")
 _PLAIN: Final = re.compile(r"[!-~]+")
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`{|}~]+")  # RFC 2045 §5.1
+# RFC 2045 §5.1, without * ' %, which readers of RFC 2231 look for
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$&+\-.^_`{|}~]+")
 _PRINTABLE: Final = re.compile(r"[ -~]*")
 _MESSAGE_ID: Final = re.compile(r"<[!-;=?-~]+>")
 _ATTRIBUTE: Final = frozenset(

@@ -20,6 +20,7 @@ from pyeonji.message.compose.mailboxes import (
     Address,
     Group,
     Mailbox,
+    check_value,
     mailboxes_of,
     wire_address,
 )
@@ -62,14 +63,18 @@ def typed_addresses(text: str, field: str) -> tuple[Address, ...]:
     """Addresses as a person types them, "이름 <a@b>, c@d".
 
     Raises:
+        UnsafeValue: CR, LF or NUL in it.
         BadValue: one of them is no address.
     """
+    check_value(field, text)
     found = written_addresses(
         read_address.parse_addresses(text.encode("utf-8", "replace"))
     )
     if not found:
         raise BadValue(field, f"{text[:80]!r} holds no address")
     for mailbox in mailboxes_of(found):
+        if '"' in mailbox.address and '"' not in text:  # the reader was generous
+            raise BadValue(field, f"{text[:80]!r} is not an address")
         wire_address(mailbox.address, field)
     return found
 
