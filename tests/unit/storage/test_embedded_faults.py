@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 import pytest
 
+from pyeonji.base.ids import Uid
 from pyeonji.message.prepare import prepare
 from pyeonji.protocol.sasl.steps import ScramKeys
 from pyeonji.storage.directory import Credentials, Domain
@@ -209,6 +210,12 @@ def test_damaged_octets_are_found(tmp_path: Path) -> None:
         "UPDATE bodies SET octets = ?", (frame[:-1] + bytes([frame[-1] ^ 1]),)
     )
     connection.close()
+
+    async def read(_: Store, mail: EmbeddedAccount) -> None:
+        with pytest.raises(StorageUnavailable):
+            await mail.octets((await mail.mailbox("INBOX")).id, [Uid(1)])
+
+    run(tmp_path, read)
     (path.parent / "blobs" / "stray").write_bytes(b"x")
     problems = [problem.what for problem in verify(tmp_path).problems]
     assert len(problems) == 2

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import apsw
+import zstandard
 
 from pyeonji.storage.errors import StorageUnavailable
 
@@ -45,7 +46,7 @@ def errors_named() -> Iterator[None]:
     """Turn SQLite's and the disk's errors into StorageUnavailable."""
     try:
         yield
-    except apsw.Error as error:
+    except (apsw.Error, zstandard.ZstdError) as error:
         raise StorageUnavailable(str(error)) from error
     except OSError as error:
         raise StorageUnavailable(error.strerror or str(error)) from error
