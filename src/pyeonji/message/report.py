@@ -59,6 +59,10 @@ _UNPRINTABLE: Final = re.compile(r"[^ -~]")
 _NOT_QCHAR: Final = re.compile(r"[^!-*,-<>-\[\]-~]")  # RFC 6533 §3
 _ADDRESS_TYPE: Final = re.compile(r"[A-Za-z0-9-]{1,20}")
 _STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")  # RFC 3463 §2
+_HOST: Final = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
 _HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
 
 
@@ -153,7 +157,7 @@ def compose_report(report: DeliveryReport) -> bytes:
 
 def _host(name: str) -> str:
     """A host name that can stand in an address."""
-    return re.sub(r"[^A-Za-z0-9.-]", "", name).strip(".-") or "localhost"
+    return name if _HOST.fullmatch(name) and len(name) <= 255 else "localhost"
 
 
 def clean(text: str, limit: int = MAX_DIAGNOSTIC) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyeonji.message.compose.transfer import has_long_line
 from pyeonji.message.convert import Hindrance, to_seven_bit
 from pyeonji.message.scan import scan
 from pyeonji.message.text import part_octets
@@ -111,3 +112,11 @@ def test_anything_is_converted_or_reported(octets: bytes) -> None:
         assert converted.octets.isascii()
         again = to_seven_bit(converted.octets)
         assert again.octets.isascii()
+
+
+@settings(deadline=None)
+@given(lengths=st.lists(st.sampled_from([0, 1, 500, 997, 998, 999, 2000]), max_size=6))
+def test_a_line_of_998_is_allowed_and_of_999_is_not(lengths: list[int]) -> None:
+    """RFC 5322 §2.1.1."""
+    octets = b"\r\n".join(b"x" * length for length in lengths)
+    assert has_long_line(octets) == any(length > 998 for length in lengths)

@@ -175,8 +175,8 @@ def parametrised(
 
 
 def _parameter(attribute: str, text: str, charset: str) -> list[bytes]:
-    if not _PRINTABLE.fullmatch(text):
-        return _extended(attribute, text, charset)
+    if not _PRINTABLE.fullmatch(text) or text != text.strip():
+        return _extended(attribute, text, charset)  # readers strip outer spaces
     if _TOKEN.fullmatch(text) and len(text) <= MAX_PARAMETER:
         return [f"{attribute}={text}".encode("ascii")]
     if len(text) <= MAX_PARAMETER:
