@@ -220,7 +220,6 @@ async def connect(
                 ssl=context if implicit else None,
                 server_hostname=(server_name or host) if implicit else None,
                 local_addr=(source_address, 0) if source_address else None,
-                happy_eyeballs_delay=None,
             )
     except TimeoutError as error:
         raise Unreachable(f"no connection in {timeout_s:g} s") from error
