@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
 
 if TYPE_CHECKING:
     from pyeonji.serve.configuration import LogSettings
+
+
+_PLAIN: Final = re.compile(r"[\w.@:+/<>\[\]-]+")
+
+
+def as_text(_logger: Any, _name: str, event: Any) -> str:
+    """One line: time, level, event, key=value …; then a traceback, if any.
+
+    Texts of strangers are quoted and escaped, so that none can forge a line.
+    """
+    trace = event.pop("exception", "")
+    head = (event.pop("timestamp"), event.pop("level"), event.pop("event"))
+    pairs = (
+        f"{key}={text if _PLAIN.fullmatch(text) else repr(text)}"
+        for key, text in ((key, str(value)) for key, value in event.items())
+    )
+    line = f"{head[0]} {head[1]:<8} {head[2]:<22} {' '.join(pairs)}"
+    return f"{line}\n{trace}" if trace else line
 
 
 def configure(settings: LogSettings, *, worker: int | None = None) -> None:
@@ -37,10 +56,7 @@ def configure(settings: LogSettings, *, worker: int | None = None) -> None:
             ),
         ]
     else:
-        processors += [
-            structlog.processors.ExceptionPrettyPrinter(file=sys.stderr),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=22),
-        ]
+        processors += [structlog.processors.format_exc_info, as_text]
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
 import signal
@@ -31,6 +32,12 @@ The threads do the disk's work; with CPython's 5 ms each of their short turns
 would wait for as long as a whole batch of letters takes.
 """
 
+MALLOC_MMAP_OCTETS: Final = 1 << 20
+"""Larger blocks come from the system and go back to it when they are freed."""
+
+MALLOC_ARENAS: Final = 2
+"""More of them keep threads from waiting for each other, and memory from going."""
+
 log = structlog.get_logger("pyeonji.serve")
 
 
@@ -38,6 +45,7 @@ def run_worker(start: WorkerStart) -> int:
     """Serve until told to stop; the exit code of the process."""
     logs.configure(start.configuration.log, worker=start.number)
     sys.setswitchinterval(SWITCH_S)
+    tame_malloc()
     gc.freeze()  # what was imported stays: don't look at it again and again
     gc.set_threshold(20_000, 20, 50)
     try:
@@ -46,6 +54,21 @@ def run_worker(start: WorkerStart) -> int:
         log.critical("worker.cannot_start", reason=str(error))
         return 1
     return 0
+
+
+def tame_malloc() -> None:
+    """Have glibc give memory back.
+
+    Checking a password takes 19 MiB for a moment; left alone, malloc would get
+    used to such blocks and keep them. Other C libraries need no taming.
+    """
+    m_mmap_threshold, m_arena_max = -3, -8  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(m_mmap_threshold, MALLOC_MMAP_OCTETS)
+    mallopt(m_arena_max, MALLOC_ARENAS)
 
 
 async def _serve(start: WorkerStart) -> None:
