@@ -11,11 +11,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from conftest import delivery, letter, new_letter, new_message
+from tests.contracts.engines import delivery, letter, new_letter, new_message
 
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
+from pyeonji.storage.content import Content
 from pyeonji.storage.embedded import open_store
-from pyeonji.storage.queue import RecipientState
+from pyeonji.storage.queue import QueuedLetter, RecipientState
 
 
 def say(*words: object) -> None:
@@ -31,7 +32,7 @@ async def main() -> None:
     archive = (await mail.mailbox("Archive")).id
     large = letter(0, size=SMALL_BLOB_OCTETS + 100)
 
-    async def carry(queued, octets, content) -> None:
+    async def carry(queued: QueuedLetter, octets: bytes, content: Content) -> None:
         one = delivery(account, 0, octets=octets, delivery_id=f"{queued.id}.0")
         done = await store.mail.deliver(replace(one, content=content))
         await store.mail.sync(account.id)

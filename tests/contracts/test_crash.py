@@ -7,22 +7,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import apsw
-from conftest import Engine, World
+from tests.contracts.engines import Engine, World
 
 from pyeonji.storage.embedded.verify import verify
 
-WORKER = Path(__file__).with_name("crash_worker.py")
+ROOT = Path(__file__).parents[2]
 ROUNDS = 6
 
 
 def run_worker(data: Path, seconds: float | None) -> list[list[str]]:
     """What a worker said before it was killed (or ended by itself)."""
-    arguments = [sys.executable, str(WORKER), str(data)]
+    arguments = [sys.executable, "-m", "tests.contracts.crash_worker", str(data)]
     if seconds is None:
         arguments.append("once")
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE)
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, cwd=ROOT)
     assert process.stdout is not None
     if seconds is not None:
         said = [process.stdout.readline()]
@@ -66,7 +67,9 @@ def test_nothing_is_lost_and_nothing_twice(engine: Engine) -> None:
     assert len(accepted) > 50
     connection = apsw.Connection(str(engine.data / "accounts" / account / "mail.db"))
     there = connection.execute("SELECT uid FROM entries WHERE mailbox = 1").fetchall()
-    ids = connection.execute("SELECT delivery_id, uid FROM deliveries").fetchall()
+    ids: list[Any] = connection.execute(
+        "SELECT delivery_id, uid FROM deliveries"
+    ).fetchall()
     kept = {
         uid
         for (uid,) in connection.execute("SELECT uid FROM entries WHERE mailbox = 6")

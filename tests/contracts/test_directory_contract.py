@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import CREDENTIALS, Engine, World
+from tests.contracts.engines import CREDENTIALS, Engine, World
 
 from pyeonji.storage.directory import Alias, Domain
 from pyeonji.storage.errors import (

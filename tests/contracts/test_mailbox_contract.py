@@ -6,7 +6,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from conftest import Engine, World, delivery, letter, new_message
+from tests.contracts.engines import (
+    CREDENTIALS,
+    Engine,
+    World,
+    delivery,
+    letter,
+    new_message,
+)
 
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
 from pyeonji.storage import query as q
@@ -384,7 +391,7 @@ def test_watchers_are_told(engine: Engine) -> None:
 
     async def test(w: World) -> None:
         told: list[frozenset[int]] = []
-        end = w.mail.watch(told.append)  # type: ignore[arg-type]
+        end = w.mail.watch(told.append)
         box = (await w.mail.mailbox("INBOX")).id
         await w.mail.append(box, [new_message(letter())])
         assert frozenset({box}) in told
@@ -394,7 +401,7 @@ def test_watchers_are_told(engine: Engine) -> None:
         told.clear()
         other = await engine.open(worker=1)
         await other.mail.deliver(delivery(w.account, 5))
-        await other.directory.add_account("lee@example.test", _credentials(w))
+        await other.directory.add_account("lee@example.test", CREDENTIALS)
         for _ in range(100):
             if told:
                 break
@@ -406,12 +413,6 @@ def test_watchers_are_told(engine: Engine) -> None:
         end()
 
     engine.run(test)
-
-
-def _credentials(w: World):
-    from conftest import CREDENTIALS
-
-    return CREDENTIALS
 
 
 def test_erase_takes_everything(engine: Engine) -> None:

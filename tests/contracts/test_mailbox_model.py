@@ -8,11 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from conftest import CREDENTIALS, letter, new_message
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.contracts.engines import CREDENTIALS, letter, new_message
 
+from pyeonji.base.ids import ModSeq
 from pyeonji.storage.directory import Domain
 from pyeonji.storage.embedded import open_store
 from pyeonji.storage.embedded.verify import verify
@@ -139,7 +140,7 @@ class MailboxModel(RuleBasedStateMachine):
     @rule(box=BOXES)
     def catch_up(self, box: int) -> None:
         """A client that applies changes sees what there is (RFC 7162 §3.2.5)."""
-        changes = self.run(self.mail.changes(self.ids[box], self.seen[box]))
+        changes = self.run(self.mail.changes(self.ids[box], ModSeq(self.seen[box])))
         session = self.sessions[box]
         for uid, flags, _, mod_seq in changes.entries:
             assert mod_seq > self.seen[box]

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from conftest import Engine, World, letter, new_letter
+from tests.contracts.engines import Engine, World, letter, new_letter
 
 from pyeonji.base.events import Happening, LetterEvent
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
