@@ -10,7 +10,6 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.clients.letters import (
     BODIES,
     KIM,
@@ -77,9 +76,11 @@ def test_submission(server: Server, park: str, mechanism: str, tls: str) -> None
 
 def test_nobody_relays_without_login(server: Server) -> None:
     """Loopback is a stranger like any other."""
-    with smtplib.SMTP(HOST, server.port("smtp"), timeout=20) as client:
-        with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
-            client.sendmail(KIM, ["who@elsewhere.test"], b"Subject: x\r\n\r\nx\r\n")
+    with (
+        smtplib.SMTP(HOST, server.port("smtp"), timeout=20) as client,
+        pytest.raises(smtplib.SMTPRecipientsRefused) as refused,
+    ):
+        client.sendmail(KIM, ["who@elsewhere.test"], b"Subject: x\r\n\r\nx\r\n")
     assert refused.value.recipients["who@elsewhere.test"][0] == 550
 
 
@@ -129,12 +130,13 @@ def test_imap_append_keeps_every_octet(server: Server) -> None:
     with imap(server) as client:
         status, [said] = client.append("INBOX", r"(\Flagged)", "", sent)
         assert status == "OK"
+        assert isinstance(said, bytes)
         assert b"APPENDUID" in said  # UIDPLUS, RFC 4315 §3
         client.select()
         _, [number] = client.search(None, "SUBJECT", token)
         assert whole(client, number) == sent
         _, [flags] = client.fetch(number.decode(), "(FLAGS)")
-        assert b"\\Flagged" in flags
+        assert "Flagged" in str(flags)
 
 
 def test_imap_folders_flags_and_moves(server: Server) -> None:
@@ -146,7 +148,7 @@ def test_imap_folders_flags_and_moves(server: Server) -> None:
         folder = "&sPTMBA-"  # 대출 in modified UTF-7 (RFC 3501 §5.1.3)
         assert client.create(folder)[0] == "OK"
         assert client.subscribe(folder)[0] == "OK"
-        assert folder.encode() in b" ".join(client.list()[1])
+        assert folder in str(client.list()[1])
         assert client.append(folder, None, "", letter("plain", token))[0] == "OK"
         assert client.select(folder)[0] == "OK"
         assert client.store("1", "+FLAGS", r"(\Seen $Work)")[0] == "OK"
@@ -172,10 +174,11 @@ def test_pop3(server: Server, park: str) -> None:
     count, octets = pop.stat()
     number = _number_of(pop, token)
     assert pop.top(number, 1)[1][-1] == b"."
-    _, lines, size = pop.retr(number)
+    _, lines, _ = pop.retr(number)
     kept = b"".join(line + b"\r\n" for line in lines)
     assert_below_our_headers(kept, sent)
-    assert len(kept) == int(pop.list(number).split()[2]) <= octets
+    told = pop._shortcmd(f"LIST {number}")  # type: ignore[attr-defined]
+    assert len(kept) == int(told.split()[2]) <= octets
     assert pop.uidl(number).startswith(b"+OK")
     pop.dele(number)
     pop.quit()
