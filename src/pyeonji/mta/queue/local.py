@@ -184,6 +184,7 @@ class LocalDeliveries:
             fate=Fate.DELIVERED,
             status="2.1.5",
             reply=f"delivered to {placed.delivered.mailbox}",
+            at=self._runner.clock.time(),
             facts={
                 "account": str(placed.account_id),
                 "mailbox": placed.delivered.mailbox,

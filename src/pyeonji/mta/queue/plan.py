@@ -61,6 +61,7 @@ class Outcome:
     remote: str = ""
     reports_itself: bool = False
     facts: dict[str, str] = field(default_factory=dict)
+    at: float | None = None  # when it happened, if before it is settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +269,7 @@ def _event(
         facts["next_attempt"] = str(int(recipient.next_attempt))
     return LetterEvent(
         letter_id=letter.id,
-        at=now,
+        at=now if outcome.at is None else outcome.at,
         kind=happening,
         recipient=recipient.address,
         facts=facts | outcome.facts,

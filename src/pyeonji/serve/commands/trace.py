@@ -55,7 +55,25 @@ def trace(
 
 
 def _sentence(event: LetterEvent) -> str:
-    facts = ", ".join(f"{key} {value}" for key, value in event.facts.items() if value)
-    whom = f" {event.recipient}" if event.recipient else ""
-    line = f"{event.kind.value:<10}{whom}"
-    return printable(f"{line}  {facts}" if facts else line).replace(r"\[", "[")
+    facts = dict(event.facts)
+    if "client" in facts:
+        said = _handed_over(facts)
+    else:
+        reply, status = facts.pop("reply", ""), facts.pop("status", "")
+        said = f"{status} {reply}".strip()
+        rest = ", ".join(f"{key} {value}" for key, value in facts.items() if value)
+        said += f" ({rest})" if rest else ""
+    whom = f"{event.recipient}: " if event.recipient else ""
+    return printable(f"{event.kind.value:<10} {whom}{said}").replace(r"\[", "[")
+
+
+def _handed_over(facts: dict[str, str]) -> str:
+    """Who gave us the letter, how, and for whom."""
+    user = f" as {facts['user']}" if facts.get("user") else ""
+    tls = f", {facts['tls']}" if facts.get("tls") else ", in clear"
+    return (
+        f"<{facts.get('from', '')}> to {facts.get('to', '')}, "
+        f"{facts.get('size_octets', '?')} octets, {facts.get('message_id', '')}; "
+        f"from {facts.get('helo', '')} [{facts['client']}]{user} "
+        f"by {facts.get('with', 'SMTP')}{tls} (connection {facts.get('connection')})"
+    )
