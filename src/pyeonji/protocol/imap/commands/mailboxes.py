@@ -1,0 +1,108 @@
+"""Commands about mailboxes, and APPEND."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pyeonji.protocol.imap.commands.base import Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enable(Command):
+    """RFC 5161 §3.1; names in upper case."""
+
+    capabilities: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Select(Command):
+    """SELECT, or EXAMINE where `read_only` (RFC 3501 §6.3.1, §6.3.2)."""
+
+    mailbox: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create(Command):
+    """RFC 3501 §6.3.3; `uses` are attributes as in RFC 6154 §3."""
+
+    mailbox: str
+    uses: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete(Command):
+    """RFC 3501 §6.3.4."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rename(Command):
+    """RFC 3501 §6.3.5."""
+
+    mailbox: str
+    new_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe(Command):
+    """SUBSCRIBE, or UNSUBSCRIBE where not `wanted` (RFC 3501 §6.3.6, §6.3.7)."""
+
+    mailbox: str
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class List(Command):
+    """LIST, or LSUB where `subscribed` (RFC 3501 §6.3.8, §6.3.9)."""
+
+    reference: str
+    pattern: str
+    subscribed: bool
+
+
+class Namespace(Command):
+    """RFC 2342 §5."""
+
+    __slots__ = ()
+
+
+class StatusItem(Enum):
+    """What STATUS can tell (RFC 3501 §6.3.10)."""
+
+    MESSAGES = b"MESSAGES"
+    RECENT = b"RECENT"
+    UIDNEXT = b"UIDNEXT"
+    UIDVALIDITY = b"UIDVALIDITY"
+    UNSEEN = b"UNSEEN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(Command):
+    """RFC 3501 §6.3.10."""
+
+    mailbox: str
+    items: tuple[StatusItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append(Command):
+    """The head of APPEND (RFC 3501 §6.3.11): the message streams in after it.
+
+    `internal_date` is Unix seconds or None. The machine waits to be told
+    `accept_message` or `refuse_message`; then come MessageChunks and, last,
+    AppendEnded or Refused.
+    """
+
+    mailbox: str
+    flags: tuple[bytes, ...]
+    internal_date: int | None
+    size_octets: int
+
+
+class Idle(Command):
+    """RFC 2177 §3; until IdleEnded comes, the server may speak at any time."""
+
+    __slots__ = ()
