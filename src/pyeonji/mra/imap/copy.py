@@ -27,7 +27,7 @@ async def copy(session: Session, command: commands.Copy) -> None:
     if not ranges:
         await session.ok(command.tag, "Nothing to do.")
         return
-    account = session.account
+    account = selected.account
     if command.move:
         copied = await account.move(selected.mailbox_id, ranges, target.id)
         if copied.source:

@@ -39,7 +39,7 @@ async def fetch(session: Session, command: commands.Fetch) -> None:
         if written > UNSENT_OCTETS:
             await session.connection.drain()
             written = 0
-        rows = await session.account.select(selected.mailbox_id, portion, plan.columns)
+        rows = await selected.account.select(selected.mailbox_id, portion, plan.columns)
         count = selected.view.count
         missing += sum(count(low, high) for low, high in portion) - len(rows)
         if not rows:
@@ -65,7 +65,7 @@ async def _set_seen(
 ) -> Plan:
     r"""Set \Seen before its messages are sent; their flags are sent with them."""
     selected = session.selected
-    stored = await session.account.store_flags(
+    stored = await selected.account.store_flags(
         selected.mailbox_id, ranges, FlagChange.ADD, SEEN
     )
     selected.note_own(stored.changed)
@@ -84,7 +84,9 @@ async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
             await session.connection.drain()
             written = 0
         found = dict(
-            await session.account.octets(selected.mailbox_id, [row[0] for row in batch])
+            await selected.account.octets(
+                selected.mailbox_id, [row[0] for row in batch]
+            )
         )
         there = [row for row in batch if row[0] in found]
         if not there:

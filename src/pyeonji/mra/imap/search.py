@@ -60,7 +60,7 @@ async def search(session: Session, command: commands.Search) -> None:
         return
     selected = session.selected
     query = Translation(selected, charset).query(command.key)
-    uids = await session.account.search(selected.mailbox_id, query)
+    uids = await selected.account.search(selected.mailbox_id, query)
     last = selected.view.last
     known = [uid for uid in uids if uid <= last] if uids and uids[-1] > last else uids
     if command.by_uid:

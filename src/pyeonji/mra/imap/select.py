@@ -28,13 +28,13 @@ async def select(session: Session, command: commands.Select) -> None:
         raise NoSuchMailbox
     # the row before the uids: what comes in between is told as a change
     uids = await account.uids(mailbox.id)
-    selected = Selected(mailbox, uids, read_only=command.read_only)
+    selected = Selected(account, mailbox, uids, read_only=command.read_only)
     first_recent = mailbox.first_recent
     if not command.read_only:
         first_recent = await account.claim_recent(mailbox.id)
     selected.add_recent(first_recent, selected.view.last)
     session.select(selected)
-    session.write(await _description(session, selected, mailbox))
+    session.write(await _description(selected, mailbox))
     session.tagged(
         command.tag,
         b"OK",
@@ -43,13 +43,13 @@ async def select(session: Session, command: commands.Select) -> None:
     )
 
 
-async def _description(session: Session, selected: Selected, mailbox: Mailbox) -> bytes:
+async def _description(selected: Selected, mailbox: Mailbox) -> bytes:
     lines = [
         selected.flags_response(),
         b"* %d EXISTS\r\n" % len(selected.view),
         b"* %d RECENT\r\n" % selected.recent_count(),
     ]
-    unseen = await _first_unseen(session, selected, mailbox)
+    unseen = await _first_unseen(selected, mailbox)
     if unseen:
         lines.append(b"* OK [UNSEEN %d] First unseen.\r\n" % unseen)
     if selected.read_only:
@@ -64,13 +64,13 @@ async def _description(session: Session, selected: Selected, mailbox: Mailbox) -
     return b"".join(lines)
 
 
-async def _first_unseen(session: Session, selected: Selected, mailbox: Mailbox) -> int:
+async def _first_unseen(selected: Selected, mailbox: Mailbox) -> int:
     r"""Sequence number of the first message without \Seen, 0 if there is none."""
     if not mailbox.unseen:
         return 0
     if mailbox.unseen == mailbox.exists:
         return 1 if len(selected.view) else 0
-    found = await session.account.search(mailbox.id, Not(HasFlags(SEEN)))
+    found = await selected.account.search(mailbox.id, Not(HasFlags(SEEN)))
     return selected.view.number(found[0]) if found else 0
 
 
@@ -78,7 +78,7 @@ async def close(session: Session, command: commands.Close) -> None:
     r"""Remove what is \Deleted, without telling, and leave (RFC 3501 §6.4.2)."""
     selected = session.selected
     if not selected.read_only:
-        await session.account.expunge(selected.mailbox_id)
+        await selected.account.expunge(selected.mailbox_id)
     session.unselect()
     session.tagged(command.tag, b"OK", "Closed.")
 
@@ -99,5 +99,5 @@ async def expunge(session: Session, command: commands.Expunge) -> None:
     if command.uids is not None:
         ranges = selected.ranges(command.uids, by_uid=True)
     if ranges is None or ranges:
-        await session.account.expunge(selected.mailbox_id, ranges)
+        await selected.account.expunge(selected.mailbox_id, ranges)
     await session.ok(command.tag, "Done.")

@@ -36,13 +36,19 @@ class Selected:
     """One mailbox as one session has been told of it."""
 
     __slots__ = (
-        "dirty", "keywords", "mailbox_id", "name", "read_only", "recents", "since",
-        "told", "uid_validity", "vanished", "view",
+        "account", "dirty", "keywords", "mailbox_id", "name", "read_only",
+        "recents", "since", "told", "uid_validity", "vanished", "view",
     )  # fmt: skip
 
     def __init__(
-        self, mailbox: Mailbox, uids: Iterable[Uid], *, read_only: bool
+        self,
+        account: AccountStore,
+        mailbox: Mailbox,
+        uids: Iterable[Uid],
+        *,
+        read_only: bool,
     ) -> None:
+        self.account = account  # not always the user's own
         self.mailbox_id: MailboxId = mailbox.id
         self.name = mailbox.name
         self.uid_validity: UidValidity = mailbox.uid_validity
@@ -139,25 +145,22 @@ class Selected:
         gone = self.view.remove(uids)
         return responses.number_lines(expunge_numbers(gone), b"EXPUNGE")
 
-    async def refresh(self, account: AccountStore, *, expunges: bool) -> bytes:
+    async def refresh(self, *, expunges: bool) -> bytes:
         """What happened since the last look, as untagged responses.
 
         Args:
-            account: where the mailbox lies.
             expunges: EXPUNGE responses may be sent now.
 
         Raises:
             Gone: the mailbox was deleted.
         """
         self.dirty = False
-        changes = await account.changes(self.mailbox_id, self.since)
+        changes = await self.account.changes(self.mailbox_id, self.since)
         if changes.gone:
             raise Gone
-        return await self._apply(account, changes, expunges=expunges)
+        return await self._apply(changes, expunges=expunges)
 
-    async def _apply(
-        self, account: AccountStore, changes: Changes, *, expunges: bool
-    ) -> bytes:
+    async def _apply(self, changes: Changes, *, expunges: bool) -> bytes:
         self.since = changes.highest_mod_seq
         self.vanished.extend(changes.vanished)
         out = []
@@ -169,7 +172,7 @@ class Selected:
             out.append(self._changed(changes, last))
             new = [entry[0] for entry in changes.entries if entry[0] > last]
             if self.view.extend(new):
-                out.append(await self._arrived(account, new))
+                out.append(await self._arrived(new))
         self.told.clear()
         return b"".join(out)
 
@@ -187,11 +190,11 @@ class Selected:
             lines.append(b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, uid, text))
         return b"".join(lines)
 
-    async def _arrived(self, account: AccountStore, new: Sequence[Uid]) -> bytes:
+    async def _arrived(self, new: Sequence[Uid]) -> bytes:
         """EXISTS and RECENT for new entries."""
         first = new[0]
         if not self.read_only:
-            first = max(first, await account.claim_recent(self.mailbox_id))
+            first = max(first, await self.account.claim_recent(self.mailbox_id))
         self.add_recent(first, new[-1])
         return b"* %d EXISTS\r\n* %d RECENT\r\n" % (
             len(self.view),

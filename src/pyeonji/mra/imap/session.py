@@ -74,7 +74,11 @@ class Session:
 
     @property
     def account(self) -> AccountStore:
-        """The mailboxes; only asked after login."""
+        """The user's own mailboxes; only asked after login.
+
+        The selected mailbox may belong to another account: what is done with
+        it is done on `selected.account`.
+        """
         if self._account is None:
             raise RuntimeError("not logged in")
         return self._account
@@ -107,21 +111,20 @@ class Session:
 
     def select(self, selected: Selected) -> None:
         """A mailbox is selected from now on."""
+        self._stop_watching()
         self._selected = selected
-        if self._end_watch is None:
-            self._end_watch = self.account.watch(self._told)
+        self._end_watch = selected.account.watch(self._told)
         self.machine.advance(Step.SELECTED)
 
     def unselect(self) -> None:
         """No mailbox is selected any more."""
+        self._stop_watching()
         self._selected = None
         self.machine.advance(Step.UNSELECTED)
 
     def end(self) -> None:
         """The connection is gone."""
-        if self._end_watch is not None:
-            self._end_watch()
-            self._end_watch = None
+        self._stop_watching()
         if self.appending is not None:
             self.appending.abort()
             self.appending = None
@@ -131,6 +134,11 @@ class Session:
         if self.refreshing is not None:
             self.refreshing.cancel()
         self._selected = None
+
+    def _stop_watching(self) -> None:
+        if self._end_watch is not None:
+            self._end_watch()
+            self._end_watch = None
 
     def _told(self, mailboxes: frozenset[MailboxId]) -> None:
         selected = self._selected
@@ -160,7 +168,7 @@ class Session:
             selected.dirty or selected.told or (expunges and selected.vanished)
         ):
             return
-        told = await selected.refresh(self.account, expunges=expunges)
+        told = await selected.refresh(expunges=expunges)
         if told:
             self.connection.write(told)
 

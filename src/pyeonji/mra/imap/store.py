@@ -37,7 +37,7 @@ async def store(session: Session, command: commands.Store) -> None:
         return
     ranges = selected.ranges(command.messages, by_uid=command.by_uid)
     if ranges:
-        stored = await session.account.store_flags(
+        stored = await selected.account.store_flags(
             selected.mailbox_id, ranges, CHANGES[command.mode], bits, keywords
         )
         selected.note_own(stored.changed)
@@ -63,7 +63,7 @@ async def _tell(
         _write(session, [entry[:3] for entry in changed], by_uid=by_uid)
         return
     for portion in view.split(ranges, PORTION):
-        rows = await session.account.select(
+        rows = await session.selected.account.select(
             session.selected.mailbox_id, portion, _COLUMNS
         )
         _write(session, rows, by_uid=by_uid)
