@@ -235,6 +235,27 @@ def test_etrn_and_turn_ask_for_ones_own_domains(tmp_path: Path) -> None:
         await client.say("ATRN other.test", "450")
         await client.say("ATRN site.test", "453")
         await client.close()
+        other = await Client.open(house.port)
+        await other.say("EHLO a.test", "250-")
+        await other.login()
+        await other.say("ATRN site.test", "450")
+        await other.close()
+
+    play(tmp_path, scene)
+
+
+def test_submission_starts_no_queues_and_turns_no_roles(tmp_path: Path) -> None:
+    """ETRN and ATRN are not for submission (RFC 6409 §7)."""
+
+    async def scene(house: House) -> None:
+        client = await Client.open(house.submission)
+        offered = await client.say("EHLO a.test", "250-")
+        assert "PIPELINING" in offered
+        assert "TRN" not in offered
+        await client.login()
+        await client.say("ETRN site.test", "502")
+        await client.say("ATRN", "502")
+        await client.close()
 
     play(tmp_path, scene)
 

@@ -100,8 +100,7 @@ def as_letter(
     return NewLetter(
         reverse_path="",  # RFC 3461 §6.1
         recipients=tuple(
-            Recipient(address=address, original=f"rfc822;{report.to}", notify="NEVER")
-            for address in recipients
+            Recipient(address=address, notify="NEVER") for address in recipients
         ),
         content=octets,
         prefix=b"",

@@ -46,7 +46,7 @@ class Recipient:
     """One recipient of a letter, with what the sender asked for him."""
 
     address: str
-    original: str = ""  # ORCPT "type;address", or what RCPT said before aliases
+    original: str = ""  # ORCPT "type;address", "" without one
     notify: str = ""  # NOTIFY: "", "NEVER" or e.g. "SUCCESS,DELAY"
     state: RecipientState = RecipientState.WAITING
     attempts: int = 0

@@ -128,6 +128,37 @@ def test_lmtp_answers_for_each_recipient() -> None:
     )
 
 
+def test_lmtp_with_nobody_accepted() -> None:
+    """DATA is 503; BDAT LAST has no reply at all (RFC 2033 §4.2, §4.3)."""
+    run(
+        """
+        S: 220 *
+        C: LHLO c.test
+        E: HelloGiven
+        S: 250-mx.test
+        S: 250 CHUNKING
+        C: MAIL FROM:<>
+        C: RCPT TO:<no@x.test>
+        C: DATA
+        C: BDAT 4
+        C: hi
+        C: BDAT 4 LAST
+        C: hi
+        C: NOOP
+        E: MailAsked
+        E: RecipientAsked
+        E: TransactionDropped
+        S: 250 *
+        S: 550 *
+        S: 503 no valid recipients
+        S: 503 no valid recipients
+        S: 250 ok
+        """,
+        lmtp=True,
+        offers=frozenset({Offer.CHUNKING}),
+    )
+
+
 def test_verbose_letter() -> None:
     """VERB: 050 lines for the letter that follows, and no longer."""
     letter = """
@@ -197,6 +228,29 @@ def test_authentication() -> None:
     )
 
 
+def test_a_response_too_long_ends_the_exchange() -> None:
+    """RFC 4954 §4: 500, with 5.5.6."""
+    long = "A" * 12288
+    run(
+        f"""
+        S: 220 *
+        C: EHLO c.test
+        E: HelloGiven
+        S: 250-mx.test
+        S: 250-ENHANCEDSTATUSCODES
+        S: 250 AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN
+        C: AUTH PLAIN
+        E: AuthAsked
+        S: 334 *
+        C: {long}
+        E: AuthCancelled
+        S: 500 5.5.6 *
+        """,
+        offers=frozenset({Offer.ENHANCED_STATUS_CODES, Offer.AUTH}),
+        plaintext_auth=True,
+    )
+
+
 WRONG_ORDER = ["MAIL FROM:<a@x.test>", "RCPT TO:<a@x.test>", "DATA", "ETRN x.test"]
 
 
@@ -232,7 +286,7 @@ def test_before_hello(command: str) -> None:
         ("MAIL FROM:<;id;>", "501 5.1.7 *"),
         ("MAIL FROM:<a@x..test>", "501 5.1.7 *"),
         ("MAIL FROM:<a@[300.1.1.1]>", "501 5.1.7 *"),
-        ("MAIL FROM:<김@x.test>", "553 5.6.7 *"),
+        ("MAIL FROM:<김@x.test>", "550 5.6.7 *"),
         (f"MAIL FROM:<{'a' * 65}@x.test>", "501 5.1.7 *"),
         (f"MAIL FROM:<a@{'b' * 64}.test>", "501 5.1.7 *"),
         ("MAIL FROM:<a@x.test> FOO=1", "555 5.5.4 *"),
@@ -249,6 +303,59 @@ def test_before_hello(command: str) -> None:
 def test_answered_by_the_machine_alone(command: str, reply: str) -> None:
     """Syntax and what isn't offered need nobody (RFC 5321 §4.2.4)."""
     run(f"S: 220 *\nC: HELO c\nE: HelloGiven\nS: 250 *\nC: {command}\nS: {reply}")
+
+
+def test_names_in_utf8_only_for_who_reads_it() -> None:
+    """RFC 6531 §3.7.4: VRFY and EXPN with SMTPUTF8 alone, whatever MAIL said."""
+    offers = frozenset(
+        {
+            Offer.EIGHT_BIT_MIME,
+            Offer.SMTPUTF8,
+            Offer.ENHANCED_STATUS_CODES,
+            Offer.EXPN,
+        }
+    )
+    machine = ServerMachine(Options(hostname="mx", offers=offers))
+
+    def answer(event: Any) -> None:
+        if isinstance(event, ev.VerifyAsked | ev.ExpandAsked):
+            machine.reply(250, "2.1.5", f"<{event.text}>")
+        elif isinstance(event, ev.RecipientAsked):
+            machine.reply(550, "5.1.1", f"no {event.path}")
+        else:
+            machine.accept()
+
+    play(
+        machine,
+        answer,
+        """
+        C: EHLO c
+        C: MAIL FROM:<김@x.test> SMTPUTF8
+        C: RCPT TO:<이@x.test>
+        C: VRFY 김@x.test
+        C: VRFY 김@x.test smtputf8
+        C: EXPN 김@x.test
+        C: VRFY kim@x.test
+        E: HelloGiven
+        E: MailAsked
+        E: RecipientAsked
+        E: VerifyAsked(text='김@x.test')
+        E: VerifyAsked(text='김@x.test')
+        E: ExpandAsked
+        E: VerifyAsked
+        S: 250-mx
+        S: 250-8BITMIME
+        S: 250-SMTPUTF8
+        S: 250-ENHANCEDSTATUSCODES
+        S: 250 EXPN
+        S: 250 2.1.0 sender ok
+        S: 550 5.1.1 no ?@x.test
+        S: 252 2.6.8 the answer needs SMTPUTF8
+        S: 250 2.1.5 <김@x.test>
+        S: 252 2.6.8 the answer needs SMTPUTF8
+        S: 250 2.1.5 <kim@x.test>
+        """,
+    )
 
 
 @pytest.mark.parametrize(

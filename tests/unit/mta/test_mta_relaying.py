@@ -7,6 +7,7 @@ import email
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.mta.hop import Hop
@@ -14,6 +15,8 @@ from tests.unit.mta.world import World, options
 
 from pyeonji.base.events import Happening
 from pyeonji.mta.options import DAY, HOUR, MINUTE, Route
+from pyeonji.mta.receive.transaction import Transaction
+from pyeonji.protocol.smtp.events import MailAsked, RecipientAsked
 from pyeonji.serve.certificates import make_self_signed
 from pyeonji.storage.queue import BodyType, Recipient
 
@@ -185,6 +188,45 @@ def test_dsn_parameters_go_on_where_dsn_is_offered() -> None:
     assert "NOTIFY=SUCCESS" in hop.taken[0].rcpt[0]
     assert "ORCPT=rfc822;l@a" in hop.taken[0].rcpt[0]
     assert "kim@example.test" not in world.mail.mailboxes
+
+
+@pytest.mark.parametrize("orcpt", ["", "rfc822;boss@b.test"])
+def test_the_original_recipient_is_the_senders_own_word(orcpt: str) -> None:
+    """Only what ORCPT said goes on and into reports (RFC 3461 §5.2.1, §6.3)."""
+    asked = MailAsked(reverse_path="kim@example.test")
+    transaction = Transaction(asked)
+    transaction.add_remote(RecipientAsked(path="이@a.test", orcpt=orcpt))
+    (recipient,) = transaction.recipients.values()
+    hop = Hop(
+        script={"RCPT": ["550 5.1.1 no"]},
+        offers=("8BITMIME", "SMTPUTF8", "DSN"),
+    )
+
+    async def scene(world: World) -> None:
+        await world.send(recipient, smtputf8=True)
+        await world.settle()
+
+    world = play(hop, scene)
+    assert ("ORCPT=" in "".join(hop.heard)) is bool(orcpt)
+    assert ("Original-Recipient" in status_of(report(world))) is bool(orcpt)
+
+
+def test_a_smart_host_is_told_that_we_vouch_for_nobody() -> None:
+    """AUTH=<> where we have authenticated (RFC 4954 §5), nothing elsewhere."""
+
+    async def run(**login: Any) -> str:
+        hop = Hop(script={"AUTH": ["235 2.7.0 ok"]}, offers=("AUTH PLAIN",))
+        async with hop:
+            hosts = (("127.0.0.1", hop.port),)
+            route = Route(domain="*", hosts=hosts, plaintext_auth=True, **login)
+            async with World(options(routes={"*": route}, relay_tls=False)) as world:
+                await world.send("lee@a.test")
+                await world.settle()
+        return hop.taken[0].mail
+
+    login = {"user": "kim", "password": "secret"}
+    assert asyncio.run(run(**login)).endswith(" AUTH=<>")
+    assert "AUTH" not in asyncio.run(run())
 
 
 def test_without_dsn_we_report_relayed() -> None:

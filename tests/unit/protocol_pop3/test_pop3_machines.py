@@ -255,6 +255,18 @@ def test_words_before_tls_are_not_believed() -> None:
     assert client.next_event() is CLOSED
 
 
+@pytest.mark.parametrize("challenge", [b"+ YW!Jj", b"+ =YWJ", b"+ YWJ"])
+def test_a_challenge_that_is_not_base64_ends_it(challenge: bytes) -> None:
+    """Nothing in it is passed over (RFC 5034 §4)."""
+    client = ClientMachine()
+    client.receive_data(b"+OK hi\r\n")
+    client.next_event()
+    client.auth("PLAIN")
+    client.receive_data(challenge + b"\r\n")
+    with pytest.raises(said.RemoteProtocolError):
+        client.next_event()
+
+
 HOSTILE = st.sampled_from(
     [
         b"+OK",

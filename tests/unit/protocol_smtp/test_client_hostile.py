@@ -80,6 +80,23 @@ def test_refused_mail_is_everybodys(code: int) -> None:
     assert {o.verdict for o in done.outcomes} == {later}
 
 
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        (b"552 too many", oc.Verdict.LATER),
+        (b"552 5.5.3 too many", oc.Verdict.LATER),
+        (b"552 5.2.2 mailbox full", oc.Verdict.NEVER),
+    ],
+)
+def test_552_to_rcpt_is_too_many(reply: bytes, verdict: oc.Verdict) -> None:
+    """An old server's 452, unless it says otherwise (RFC 5321 §4.5.3.1.10)."""
+    machine = machine_after()
+    machine.send_letter(LETTER)
+    lines = b"250 ok\r\n" + (reply + b"\r\n") * 2 + b"554 nobody\r\n"
+    done = all_events(machine, lines)[0]
+    assert {o.verdict for o in done.outcomes} == {verdict}
+
+
 def test_a_lost_connection_is_temporary_for_who_has_no_reply() -> None:
     """RFC 3463 §3.5: 4.4.2; a refusal that came before stands."""
     machine = machine_after()

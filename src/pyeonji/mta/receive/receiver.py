@@ -92,6 +92,8 @@ class Receiver:
             offers -= {Offer.STARTTLS}
         if self.runner is None:
             offers -= {Offer.ATRN}
+        if kind.submission:
+            offers -= {Offer.ETRN, Offer.ATRN}  # RFC 6409 §7
         options = MachineOptions(
             hostname=self.options.hostname,
             max_message_octets=self.options.max_message_octets,

@@ -57,7 +57,7 @@ class Transaction:
         if key not in self.recipients:
             self.recipients[key] = Recipient(
                 address=address,
-                original=asked.orcpt or f"rfc822;{asked.path}",
+                original=asked.orcpt,  # nothing without ORCPT (RFC 3461 §6.3)
                 notify=asked.notify,
             )
         return key

@@ -105,7 +105,7 @@ async def turn(door: Door, domains: Sequence[str]) -> None:
     """Answer TURN or ATRN; if it is granted, send, then close."""
     account, runner = door.account, door.receiver.runner
     if account is None or runner is None or not account.turn_domains:
-        door.smtp.reply(502, "5.5.1", "turning is not for you")
+        door.smtp.reply(450, "4.7.1", "turning is not for you")
         return
     wanted = [canonical_domain(name) for name in domains or account.turn_domains]
     if len(wanted) > MAX_TURNED_DOMAINS or not all(

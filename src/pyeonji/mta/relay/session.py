@@ -205,6 +205,7 @@ class Session:
             smtputf8=utf8,
             ret=new.ret,
             envid=new.envid,
+            auth="",  # AUTH=<>: we vouch for nobody (RFC 4954 §5)
         )
         return envelope, octets
 
@@ -222,8 +223,6 @@ class Session:
     def _read(self, index: int, one: MachineOutcome) -> Outcome:
         reply = one.reply
         fate = _FATES[one.verdict]
-        if reply.code == 552 and reply.enhanced == "5.5.3":
-            fate = Fate.LATER  # too many recipients (RFC 5321 §4.5.3.1.10)
         text = reply.text if reply.code else " ".join(reply.lines)
         return self._outcome(index, fate, status_of(reply.code, reply.enhanced), text)
 

@@ -360,9 +360,10 @@ class ClientMachine:
         if not self._in_auth():
             raise RemoteProtocolError("a challenge outside AUTH")
         try:
-            return Challenged(binascii.a2b_base64(line[1:].strip()))
+            octets = binascii.a2b_base64(line[1:].strip(), strict_mode=True)
         except binascii.Error as error:
             raise RemoteProtocolError("a challenge that is not base64") from error
+        return Challenged(octets)
 
     def _replied(self, line: bytes) -> Event:
         ok, text = self._status(line)

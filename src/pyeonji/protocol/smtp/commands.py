@@ -144,9 +144,10 @@ def _quit(machine: ServerMachine, verb: Verb, arguments: bytes) -> Told | None:
     return Quit(), None
 
 
-def _text(arguments: bytes) -> str:
-    """The argument of VRFY and EXPN, or ""; SMTPUTF8 behind it is let go."""
-    if arguments[-9:].upper() == b" SMTPUTF8":  # RFC 6531 §3.7.4.2
+def _text(machine: ServerMachine, arguments: bytes) -> str:
+    """The argument of VRFY and EXPN, or ""; SMTPUTF8 behind it is noted."""
+    machine.reads_utf8 = arguments[-9:].upper() == b" SMTPUTF8"  # RFC 6531 §3.7.4.2
+    if machine.reads_utf8:
         arguments = arguments[:-9].rstrip()
     try:
         text = arguments.decode()
@@ -156,14 +157,14 @@ def _text(arguments: bytes) -> str:
 
 
 def _vrfy(machine: ServerMachine, verb: Verb, arguments: bytes) -> Told | None:
-    text = _text(arguments)
+    text = _text(machine, arguments)
     return (VerifyAsked(text), verb) if text else machine.fault(replies.SYNTAX)
 
 
 def _expn(machine: ServerMachine, verb: Verb, arguments: bytes) -> Told | None:
     if Offer.EXPN not in machine.options.offers:
         return machine.fault(replies.NOT_OFFERED)
-    text = _text(arguments)
+    text = _text(machine, arguments)
     return (ExpandAsked(text), verb) if text else machine.fault(replies.SYNTAX)
 
 

@@ -26,7 +26,8 @@ UNKNOWN_PARAMETER: Final = encode(555, "5.5.4", "parameter not recognised")
 BAD_PARAMETER: Final = encode(501, "5.5.4", "syntax error in a parameter")
 BAD_PATH: Final = encode(501, "5.1.7", "syntax error in the sender's address")
 BAD_RECIPIENT: Final = encode(501, "5.1.3", "syntax error in the recipient's address")
-NEEDS_SMTPUTF8: Final = encode(553, "5.6.7", "address needs SMTPUTF8")
+SENDER_NEEDS_UTF8: Final = encode(550, "5.6.7", "address needs SMTPUTF8")
+NEEDS_UTF8: Final = encode(553, "5.6.7", "address needs SMTPUTF8")  # RFC 6531 §3.5
 
 _PARAMETER: Final = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+))?")
 _NOTIFY: Final = {"SUCCESS", "FAILURE", "DELAY"}
@@ -56,7 +57,7 @@ def read_mail(arguments: bytes, options: Options) -> MailAsked | Refusal:
     utf8 = bool(parameters.get("smtputf8"))
     path = "" if not inside else mailbox(inside, utf8=utf8)
     if path is None:
-        return BAD_PATH if utf8 or inside.isascii() else NEEDS_SMTPUTF8
+        return BAD_PATH if utf8 or inside.isascii() else SENDER_NEEDS_UTF8
     return MailAsked(reverse_path=path, **parameters)
 
 
@@ -79,7 +80,7 @@ def read_recipient(
     else:
         path = mailbox(inside, utf8=utf8)
     if path is None:
-        return BAD_RECIPIENT if utf8 or inside.isascii() else NEEDS_SMTPUTF8
+        return BAD_RECIPIENT if utf8 or inside.isascii() else NEEDS_UTF8
     return RecipientAsked(path=path, **parameters)
 
 
@@ -111,7 +112,7 @@ def _read(
 
 
 def _size(value: bytes | None) -> int | None:
-    """1 to 20 digits (RFC 1870 §4)."""
+    """1 to 20 digits (RFC 1870 §3)."""
     if value is None or len(value) > 20 or not value.isdigit():
         return None
     return int(value)

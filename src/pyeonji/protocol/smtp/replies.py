@@ -27,7 +27,8 @@ def encode(code: int, enhanced: str, *text: str, utf8: bool = False) -> bytes:
         code: 200 to 599.
         enhanced: "2.1.0", or "" for none (greeting, EHLO, 3yz).
         text: at least one; long ones are cut.
-        utf8: other characters than ASCII may stand as they are (RFC 6531 §3.7.4).
+        utf8: other characters than ASCII may stand as they are, which only the
+            answers to VRFY and EXPN may have (RFC 6531 §3.7.4.2).
     """
     status = enhanced + " " if enhanced else ""
     lines = []
@@ -70,6 +71,7 @@ SYNTAX: Final = encode(501, "5.5.4", "syntax error in arguments")
 NOT_OFFERED: Final = encode(502, "5.5.1", "not offered here")
 WRONG_ORDER: Final = encode(503, "5.5.1", "not now")
 NO_RECIPIENT: Final = encode(554, "5.5.1", "no valid recipients")
+NO_RECIPIENT_LMTP: Final = encode(503, "5.5.1", "no valid recipients")
 TOO_MANY_RECIPIENTS: Final = encode(452, "4.5.3", "too many recipients")
 TOO_LARGE: Final = encode(552, "5.3.4", "letter too large")
 BINARY_NEEDS_BDAT: Final = encode(503, "5.5.1", "BINARYMIME needs BDAT")
@@ -78,6 +80,7 @@ BAD_BASE64: Final = encode(501, "5.5.2", "not base64")
 CANCELLED: Final = encode(501, "5.7.0", "authentication cancelled")
 AUTH_WRONG: Final = encode(535, "5.7.8", "authentication failed")
 AUTH_MALFORMED: Final = encode(501, "5.5.2", "authentication response malformed")
+AUTH_TOO_LONG: Final = encode(500, "5.5.6", "authentication line too long")
 AUTH_AGAIN: Final = encode(503, "5.5.1", "already authenticated")
 AUTH_NEEDED: Final = encode(530, "5.7.0", "authentication required")
 AUTH_NEEDS_TLS: Final = encode(538, "5.7.11", "encryption required")

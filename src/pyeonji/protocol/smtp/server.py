@@ -109,6 +109,7 @@ class ServerMachine:
         tls: the connection is encrypted.
         authenticated_as: what the door gave to `authenticated`, "" before.
         smtputf8: MAIL of the present transaction had SMTPUTF8.
+        reads_utf8: the last VRFY or EXPN had SMTPUTF8.
         verbose: VERB is on until the next letter.
         recipients: how many are accepted in the present transaction.
     """
@@ -120,6 +121,7 @@ class ServerMachine:
         self.client_name = ""
         self.authenticated_as = ""
         self.smtputf8 = False
+        self.reads_utf8 = False
         self.verbose = False
         self.recipients = 0
         self.state = State.START
@@ -222,10 +224,7 @@ class ServerMachine:
         if verb is Verb.BDAT:
             return self._begin_chunk(arguments)
         if (self.state, verb) not in NEXT:
-            no_recipient = verb is Verb.DATA and self.state is State.MAIL
-            return self.fault(
-                replies.NO_RECIPIENT if no_recipient else replies.WRONG_ORDER
-            )
+            return self.fault(self._misplaced(verb))
         if verb in _IDLE:
             self._idle += 1
             if self._idle > IDLE_COMMANDS:
@@ -233,6 +232,15 @@ class ServerMachine:
                 if self.state is State.CLOSED:
                     return None
         return COMMANDS[verb](self, verb, arguments)
+
+    def _misplaced(self, verb: Verb) -> bytes:
+        """The reply to a command that the state does not allow."""
+        letter = verb is Verb.DATA or verb is Verb.BDAT
+        if not letter or self.state is not State.MAIL:
+            return replies.WRONG_ORDER
+        if self.options.lmtp:  # RFC 2033 §4.2
+            return replies.NO_RECIPIENT_LMTP
+        return replies.NO_RECIPIENT
 
     def say(self, octets: bytes) -> None:
         """Queue an encoded reply (for commands)."""
@@ -301,7 +309,7 @@ class ServerMachine:
     def _response(self, line: bytes | None) -> Told | None:
         self._awaits_response = False
         if line is None:
-            self._note(self.fault(replies.TOO_LONG))
+            self._note(self.fault(replies.AUTH_TOO_LONG))
             return AuthCancelled("response too long"), None
         if line == b"*":  # RFC 4954 §4
             self._note(self.fault(replies.CANCELLED))
@@ -363,8 +371,7 @@ class ServerMachine:
         if Offer.CHUNKING not in self.options.offers:
             body.stray = replies.NOT_OFFERED
         elif (self.state, Verb.BDAT) not in NEXT:
-            no_recipient = self.state is State.MAIL
-            body.stray = replies.NO_RECIPIENT if no_recipient else replies.WRONG_ORDER
+            body.stray = self._misplaced(Verb.BDAT)
         else:
             self.state = NEXT[self.state, Verb.BDAT]
         return None
@@ -378,6 +385,9 @@ class ServerMachine:
             return None if body.stray else self._keep(body, octets)
         body.chunk_left = None
         if body.stray is not None:
+            nobody = self.options.lmtp and self.state is State.MAIL
+            if nobody and body.last:  # one reply for each: none (RFC 2033 §4.3)
+                return self.drop("no recipients")
             return self.fault(body.stray)
         if body.last:
             piece = self._checked(body, body.take_kept())
@@ -430,7 +440,7 @@ class ServerMachine:
             self._say_hello(text)
         elif text:
             code, enhanced, _ = _ACCEPTED[verb]
-            octets = encode(code, enhanced, text, utf8=self.smtputf8)
+            octets = encode(code, enhanced, text)
             self.say(octets * (self._answers() if verb is Verb.DATA else 1))
         elif verb is Verb.DATA:
             self.say(replies.LETTER_OK * self._answers())
@@ -444,7 +454,11 @@ class ServerMachine:
         Below 400 it accepts, else it refuses what was asked. 421 closes.
         """
         verb = self._need_asked()
-        octets = encode(code, enhanced, *text, utf8=self.smtputf8)
+        names = verb is Verb.VRFY or verb is Verb.EXPN
+        reads = names and self.reads_utf8
+        if names and code == 250 and not reads and not all(map(str.isascii, text)):
+            code, enhanced, text = 252, "2.6.8", ("the answer needs SMTPUTF8",)
+        octets = encode(code, enhanced, *text, utf8=reads)
         self.say(octets * (self._answers() if verb is Verb.DATA else 1))
         if code < 400:
             self._accepted(verb)
@@ -461,8 +475,7 @@ class ServerMachine:
         if verb is not Verb.DATA or len(answers) != self._answers():
             raise LocalProtocolError("one reply for each recipient of a letter")
         for one in answers:
-            octets = encode(one.code, one.enhanced, one.text, utf8=self.smtputf8)
-            self.say(octets)
+            self.say(encode(one.code, one.enhanced, one.text))
         self._accepted(verb)
 
     def challenge(self, octets: bytes) -> None:

@@ -58,6 +58,7 @@ class Transaction:
         self.refused = False  # the whole letter: no more octets of it
         self._finals: list[PeerReply | None] = [None] * len(envelope.recipients)
         self._accepted: list[int] = []
+        self._too_many: set[int] = set()
 
     @property
     def accepted(self) -> int:
@@ -114,6 +115,9 @@ class Transaction:
             self._accepted.append(index)
         else:
             self._finals[index] = reply
+            # RFC 5321 §4.5.3.1.10: 552 to RCPT is an old server's 452
+            if reply.code == 552 and reply.enhanced in {"", "5.5.3"}:
+                self._too_many.add(index)
 
     def letter_answered(self, reply: PeerReply) -> bool:
         """Note a reply to the letter; True when it was the last one.
@@ -134,17 +138,13 @@ class Transaction:
     def done(self) -> LetterDone:
         """The event that ends it; every recipient has his reply."""
         outcomes = []
-        for recipient, reply in zip(
-            self.envelope.recipients, self._finals, strict=True
+        for index, (recipient, reply) in enumerate(
+            zip(self.envelope.recipients, self._finals, strict=True)
         ):
             if reply is None:
                 raise LocalProtocolError("a recipient has no reply")
-            # RFC 5321 §4.5.3.1.10: 552 to RCPT is an old server's 452
-            verdict = Verdict.LATER if self._is_too_many(reply) else reply.verdict
+            verdict = Verdict.LATER if index in self._too_many else reply.verdict
             outcomes.append(
                 Outcome(address=recipient.address, verdict=verdict, reply=reply)
             )
         return LetterDone(tuple(outcomes))
-
-    def _is_too_many(self, reply: PeerReply) -> bool:
-        return reply.code == 552 and reply.enhanced == "5.5.3"
