@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyeonji.message.scan import Octets, Part
 
 PREVIEW_CHARACTERS: Final = 200
-"""Length of a preview (RFC 8970 §3.1 allows 256)."""
+"""Length of a preview (RFC 8970 §3.3 asks for that)."""
 
 MAX_PREVIEW_OCTETS: Final = 2048
 """Octets of a plain text part that a preview looks at, as encoded."""

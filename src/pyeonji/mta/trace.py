@@ -37,7 +37,8 @@ def from_clause(client_name: str, address: str, tls: tuple[str, str] | None) -> 
     Args:
         client_name: of HELO; shown as "unknown" if it could not stand there.
         address: IP address of the peer; "" where there is none.
-        tls: version and cipher, for a comment (RFC 8314 §4.3 shows the form).
+        tls: version and cipher, for a comment. LIBERTY: the clause of RFC 8314
+            §4.3 wants IANA's names, which OpenSSL does not give for TLS 1.2.
     """
     name = client_name if _PLAIN_NAME.fullmatch(client_name) else "unknown"
     literal = f"IPv6:{address}" if ":" in address else address

@@ -162,7 +162,7 @@ def test_only_quit_removes(tmp_path: Path) -> None:
 
 
 def test_one_session_at_a_time(tmp_path: Path) -> None:
-    """RFC 1939 §4: the maildrop is locked; [IN-USE] says so (RFC 2449 §8.1.1)."""
+    """RFC 1939 §4: the maildrop is locked; [IN-USE] says so (RFC 2449 §8.1.2)."""
 
     async def run() -> None:
         async with house(tmp_path) as running:
@@ -184,7 +184,7 @@ def test_one_session_at_a_time(tmp_path: Path) -> None:
 
 
 def test_apop_and_refusals(tmp_path: Path) -> None:
-    """RFC 1939 §7 APOP; RFC 3206 §4: [AUTH] says that it is the credentials."""
+    """RFC 1939 §7 APOP; RFC 3206 §5: [AUTH] says that it is the credentials."""
 
     async def run() -> None:
         async with house(tmp_path) as running:

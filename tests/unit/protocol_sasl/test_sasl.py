@@ -106,7 +106,7 @@ def test_both_sides_agree(mechanism: str, initial: bool) -> None:
 @pytest.mark.parametrize("mechanism", client.PREFERENCE)
 @pytest.mark.parametrize("user", [NAME, "nobody@example.test"])
 def test_wrong_password_and_unknown_user_fail_alike(mechanism: str, user: str) -> None:
-    """As many challenges, and no hint which it was (RFC 5802 §9)."""
+    """As many challenges, and no hint which it was."""
     end, _ = talk(mechanism, user, "wrong", initial=True)
     assert isinstance(end, Failed)
     assert not end.malformed

@@ -183,6 +183,6 @@ def test_ehlo_is_read_by_other_clients() -> None:
 def test_with_words(
     hello: Hello, tls: bool, authenticated: bool, utf8: bool, word: str
 ) -> None:
-    """RFC 3848 §2, RFC 6531 §4.3."""
+    """RFC 3848, RFC 6531 §4.3."""
     got = with_protocol(hello=hello, tls=tls, authenticated=authenticated, utf8=utf8)
     assert got == word

@@ -251,7 +251,7 @@ class Pop3Door:
                 connection=self._connection.id,
                 peer=self._connection.peer_address,
             )
-            self.machine.err(Text.BAD_CREDENTIALS, code="AUTH")  # RFC 3206 §4
+            self.machine.err(Text.BAD_CREDENTIALS, code="AUTH")  # RFC 3206 §5
             if self._logins >= MAX_LOGINS:
                 self.machine.close()
             return
@@ -259,7 +259,7 @@ class Pop3Door:
             store = await self._house.mail_store.account(account.id)
             self._maildrop = await Maildrop.open(store)
         except MaildropLocked:
-            self.machine.err(Text.MAILDROP_BUSY, code="IN-USE")  # RFC 2449 §8.1.1
+            self.machine.err(Text.MAILDROP_BUSY, code="IN-USE")  # RFC 2449 §8.1.2
             return
         if self._gone:  # the client left while the maildrop was being opened
             self._give_back()

@@ -58,7 +58,7 @@ def pretended_keys(
     """Keys for a user who does not exist, the same each time he is asked for.
 
     No proof fits them, and without `pretend_key` nobody can tell their salt
-    from a real one (RFC 5802 §9 asks that users cannot be enumerated).
+    from a real one, so that users cannot be enumerated.
     """
     name = f"{mechanism}\0{authcid}".encode()
 

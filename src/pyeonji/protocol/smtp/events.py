@@ -135,7 +135,7 @@ class StartTlsAsked:
 
 @dataclass(frozen=True, slots=True)
 class EtrnAsked:
-    """*Asks*: start the queue of a node; 250 to 253, 458, 459 (RFC 1985 §5.3)."""
+    """*Asks*: start the queue of a node; 250 to 253, 458, 459 (RFC 1985 §5.1)."""
 
     node: str  # a domain; "@domain" with its subdomains; "#name" another queue
 

@@ -69,7 +69,7 @@ class Hello(StrEnum):
 
 
 def with_protocol(*, hello: Hello, tls: bool, authenticated: bool, utf8: bool) -> str:
-    """The WITH word of a Received field (RFC 3848 §2, RFC 6531 §4.3).
+    """The WITH word of a Received field (RFC 3848, RFC 6531 §4.3).
 
     Args:
         hello: what the client said last.
