@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 PIECE_OCTETS: Final = 64 * 1024
 IDLE_RENEWED_S: Final = 25 * 60.0  # RFC 2177: at least every 29 minutes
+LOGOUT_WAIT_S: Final = 5.0
 LOGIN_CODES: Final = frozenset({"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED"})
 _LATER_CODES: Final = frozenset({"UNAVAILABLE", "INUSE", "LIMIT"})  # RFC 5530
 _SUMMARY: Final = ("UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE")
@@ -327,8 +329,16 @@ class ImapSession:
         """Set ("+") or take away ("-") flags."""
         await self._do(commands.store(uids, change, flags, silent=True))
 
-    async def move(self, uids: Sequence[int], name: str) -> None:
-        """Move letters to another folder."""
+    async def move(
+        self, uids: Sequence[int], name: str, *, create: bool = False
+    ) -> None:
+        """Move letters to another folder; with `create` it is made if missing."""
+        wanted = unicodedata.normalize("NFC", name)
+        if create and all(
+            unicodedata.normalize("NFC", one.name) != wanted
+            for one in await self.folders()
+        ):
+            await self._do(commands.create(wanted))
         folder = await self.resolve(name)
         known = await self._capabilities()
         for command in commands.move_plan(uids, folder, known):
@@ -389,10 +399,13 @@ class ImapSession:
                         yield news
 
     async def close(self) -> None:
-        """Log out."""
+        """Log out; a server that is slow about it is not waited for."""
+        if self._machine.idling:
+            self._machine.done()
         try:
-            await self._do(commands.logout())
-        except (Unreachable, TryLater, ServerRefused):
+            async with asyncio.timeout(LOGOUT_WAIT_S):
+                await self._do(commands.logout())
+        except (Unreachable, TryLater, ServerRefused, TimeoutError):
             pass  # what was asked has been done; how it ends does not matter
         finally:
             self._conversation.stream.close()

@@ -51,6 +51,9 @@ def flag_name(text: str) -> str:
 def move(
     ids: Ids,
     to: Annotated[str, typer.Option("--to", help="The other folder.")],
+    create: Annotated[
+        bool, typer.Option("--create", help="Make the other folder if it is missing.")
+    ] = False,
     folder: o.Folder = boxes.DEFAULT_FOLDER,
     profile: o.ProfileName = "",
     imap: o.Imap = "",
@@ -62,7 +65,7 @@ def move(
 ) -> None:
     """Move letters to another folder.
 
-    Example: pyeonji mail move 42 43 --to 보관함
+    Example: pyeonji mail move 42 43 --to 보관함 --create
     """
     with reported():
         access = o.access(
@@ -74,7 +77,7 @@ def move(
         async with boxes.imap(access, folder) as box:
             found = await _existing(box, ids)
             if found:
-                await box.move(found, to)
+                await box.move(found, to, create=create)
             return found
 
     _tell("moved", ids, run(work()), as_json=json)
@@ -298,6 +301,7 @@ def watch(
     async def work() -> None:
         async with boxes.imap(access, folder, read_only=True) as box:
             told = 0
+            say(f"watching {folder}")
             async for news in box.watch():
                 if json:
                     print_json(asdict(news))

@@ -245,6 +245,11 @@ class ClientMachine:
         """Give up an exchange; the server says BAD (RFC 3501 §6.2.2)."""
         self._out.append(b"*\r\n")
 
+    @property
+    def idling(self) -> bool:
+        """Whether the server listens for DONE alone."""
+        return self._idling
+
     def done(self) -> None:
         """End IDLE; Tagged follows."""
         if not self._idling:
