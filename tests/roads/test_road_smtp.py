@@ -244,6 +244,24 @@ def test_etrn_and_turn_ask_for_ones_own_domains(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_a_domain_is_said_whole(tmp_path: Path) -> None:
+    """RFC 6409 §4.2: no single labels, unless a route knows them."""
+
+    async def scene(house: House) -> None:
+        client = await Client.open(house.submission)
+        await client.say("EHLO a.test", "250-")
+        await client.login()
+        await client.say("MAIL FROM:<kim@example.test>", "250")
+        await client.say("RCPT TO:<lee@sales>", "554 5.1.2")
+        await client.say("RCPT TO:<lee@printers>", "250")
+        await client.say("RCPT TO:<lee@[192.0.2.1]>", "250")
+        await client.say("RSET", "250")
+        await client.close()
+
+    routes = {"printers": Route(domain="printers", hosts=(("127.0.0.1", 1),))}
+    play(tmp_path, scene, routes=routes)
+
+
 def test_submission_starts_no_queues_and_turns_no_roles(tmp_path: Path) -> None:
     """ETRN and ATRN are not for submission (RFC 6409 §7)."""
 

@@ -192,7 +192,7 @@ class LmtpDoor:
             self.machine.reply(550, "5.1.1", "no such user here")
         elif len(expansion.accounts) != 1 or expansion.remote:
             # one answer for each RCPT: a list would need several
-            self.machine.reply(550, "5.1.6", "not one mailbox: send it by SMTP")
+            self.machine.reply(550, "5.1.4", "not one mailbox: send it by SMTP")
         else:
             self._transaction.recipients.append(expansion.accounts[0][0])
             self.machine.accept()

@@ -267,6 +267,40 @@ def test_a_challenge_that_is_not_base64_ends_it(challenge: bytes) -> None:
         client.next_event()
 
 
+def test_a_long_initial_response_waits_to_be_asked() -> None:
+    """The command has 255 octets at most (RFC 5034 §4)."""
+    client = ClientMachine()
+    client.receive_data(b"+OK hi\r\n")
+    client.next_event()
+    client.auth("PLAIN", b"x" * 180)
+    assert len(client.data_to_send()) == 253
+    client.receive_data(b"-ERR no\r\n")
+    client.next_event()
+    client.auth("PLAIN", b"x" * 183)
+    assert client.data_to_send() == b"AUTH PLAIN\r\n"
+    client.receive_data(b"+ \r\n")
+    assert client.next_event() is NEED_DATA
+    assert client.data_to_send() == b"eHh4" * 61 + b"\r\n"
+    client.receive_data(b"+OK\r\n")
+    assert client.next_event() == said.Replied(
+        verb=Verb.AUTH, ok=True, code="", text=""
+    )
+
+
+def test_apop_prepares_name_and_secret() -> None:
+    """RFC 6856 §2.2: composed and decomposed letters are the same secret."""
+    sent = []
+    for secret in ("\u00e9", "e\u0301"):
+        client = ClientMachine()
+        client.receive_data(b"+OK <1@x>\r\n")
+        client.next_event()
+        client.apop("kim", secret)
+        sent.append(client.data_to_send())
+        with pytest.raises(said.UnsafeArgument):
+            client.apop("kim", "\u2028")
+    assert sent[0] == sent[1]
+
+
 HOSTILE = st.sampled_from(
     [
         b"+OK",

@@ -161,6 +161,9 @@ class Door:
                 if not self._relays(path):
                     self.smtp.reply(550, "5.7.1", "relaying denied; please log in")
                     return
+                if not self._is_qualified(path):  # RFC 6409 §4.2
+                    self.smtp.reply(554, "5.1.2", "say the whole domain name")
+                    return
                 transaction.add_remote(event)
             else:
                 transaction.add_expanded(event, expansion)
@@ -179,6 +182,12 @@ class Door:
             return True
         domain = canonical_domain(path.rpartition("@")[2])
         return domain != EVERY_OTHER_DOMAIN and domain in self.receiver.options.routes
+
+    def _is_qualified(self, path: str) -> bool:
+        """Whether a domain has more than one label, is a literal or has a route."""
+        domain = canonical_domain(path.rpartition("@")[2])
+        literal = domain.startswith("[")
+        return literal or "." in domain or domain in self.receiver.options.routes
 
     async def _letter(self, event: LetterReceived) -> None:
         await letter.take_small(self, event.octets)

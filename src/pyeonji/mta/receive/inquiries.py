@@ -48,7 +48,7 @@ async def verify(door: Door, text: str) -> None:
 async def expand(door: Door, text: str) -> None:
     """EXPN (RFC 5321 §3.5.1): members of an alias, for our own users only."""
     if door.account is None:
-        door.smtp.reply(550, "5.7.1", "only for authenticated users")
+        door.smtp.reply(550, "5.7.2", "only for authenticated users")
         return
     directory = door.receiver.directory
     address = _address(text, door.account)

@@ -29,9 +29,13 @@ from pyeonji.protocol.lines import TOO_LONG, LineReader
 from pyeonji.protocol.machine import CLOSED, NEED_DATA, PAUSED, Status
 from pyeonji.protocol.pop3.dots import DotUnstuffer
 from pyeonji.protocol.pop3.state import Verb
+from pyeonji.protocol.sasl.prep import NotPrepared, saslprep
 
 MAX_REPLY: Final = 8192
 """Octets of a reply or listing line (RFC 2449 §4 says 512; servers say more)."""
+
+MAX_AUTH_COMMAND: Final = 255
+"""Octets of AUTH with its initial response, CRLF included (RFC 2449 §4)."""
 
 MAX_CHALLENGE: Final = 65_536
 """Octets of a line with a SASL challenge."""
@@ -138,8 +142,8 @@ class ClientMachine:
     """One POP3 session as the client sees it."""
 
     __slots__ = (
-        "_before_stls", "_broken", "_count", "_ended", "_greeted", "_lines", "_out",
-        "_reader", "_rest", "_sent", "_told", "_unstuffer", "capabilities",
+        "_before_stls", "_broken", "_count", "_ended", "_greeted", "_initial", "_lines",
+        "_out", "_reader", "_rest", "_sent", "_told", "_unstuffer", "capabilities",
         "timestamp",
     )  # fmt: skip
 
@@ -151,6 +155,7 @@ class ClientMachine:
         self._reader = LineReader()
         self._out: list[bytes] = []
         self._sent: deque[_Sent] = deque()
+        self._initial: bytes | None = None  # waits for the server's empty challenge
         self._rest: _Sent | None = None  # whose multi-line reply is being read
         self._unstuffer: DotUnstuffer | None = None
         self._lines: list[str] = []  # of a listing that is given whole
@@ -189,23 +194,36 @@ class ClientMachine:
     def apop(self, name: str, secret: str) -> None:
         """Log in by the greeting's timestamp (RFC 1939 §7).
 
+        Name and secret are prepared (RFC 6856 §2.2).
+
         Raises:
-            UnsafeArgument: also when the greeting had no timestamp.
+            UnsafeArgument: also when the greeting had no timestamp, and when no
+                name or secret can be like this.
         """
         if not self.timestamp:
             raise UnsafeArgument("the server offers no APOP")
+        try:
+            prepared, secret = saslprep(name), saslprep(secret)
+        except NotPrepared as error:
+            raise UnsafeArgument(str(error)) from error
         digest = hashlib.md5(
             self.timestamp.encode() + secret.encode(), usedforsecurity=False
         )
-        self._send(Verb.APOP, name.encode(), digest.hexdigest().encode())
+        self._send(Verb.APOP, prepared.encode(), digest.hexdigest().encode())
 
     def auth(self, mechanism: str, initial_response: bytes | None = None) -> None:
-        """Begin a SASL exchange; b"" as initial response is sent as "="."""
-        if initial_response is None:
-            self._send(Verb.AUTH, mechanism.encode())
-        else:
+        """Begin a SASL exchange; b"" as initial response is sent as "=".
+
+        One that would not fit the command's line (RFC 5034 §4) follows when the
+        server asks for it.
+        """
+        self._initial = None
+        encoded = b""
+        if initial_response is not None:
             encoded = binascii.b2a_base64(initial_response, newline=False) or b"="
-            self._send(Verb.AUTH, mechanism.encode(), encoded)
+            if len(mechanism) + len(encoded) > MAX_AUTH_COMMAND - len("AUTH  \r\n"):
+                self._initial, encoded = initial_response, b""
+        self._send(Verb.AUTH, mechanism.encode(), *([encoded] if encoded else []))
 
     def respond(self, octets: bytes) -> None:
         """Answer a challenge."""
@@ -356,13 +374,17 @@ class ClientMachine:
             self.timestamp = timestamp[0].decode()
         return Greeted(ok=ok, text=text, timestamp=self.timestamp)
 
-    def _challenge(self, line: bytes) -> Event:
+    def _challenge(self, line: bytes) -> Event | Status:
         if not self._in_auth():
             raise RemoteProtocolError("a challenge outside AUTH")
         try:
             octets = binascii.a2b_base64(line[1:].strip(), strict_mode=True)
         except binascii.Error as error:
             raise RemoteProtocolError("a challenge that is not base64") from error
+        if self._initial is not None:
+            self.respond(self._initial)
+            self._initial = None
+            return NEED_DATA
         return Challenged(octets)
 
     def _replied(self, line: bytes) -> Event:
