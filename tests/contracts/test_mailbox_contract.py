@@ -280,7 +280,7 @@ def test_quota(engine: Engine) -> None:
         limit = len(letter()) * 3 // 2
         with pytest.raises(OverQuota) as full:
             await w.mail.append(box, [message, message], quota_octets=limit)
-        assert full.value.limit_octets == limit
+        assert (full.value.resource, full.value.limit) == ("octets", limit)
         assert (await w.mail.mailbox("INBOX")).uid_next == 1
         await w.mail.append(box, [message], quota_octets=limit)
         with pytest.raises(OverQuota):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyeonji.message.address import mailboxes
+from pyeonji.message.address import Group, mailboxes
 from pyeonji.message.date import parse_date
 from pyeonji.message.envelope import addresses_of, envelope_of
 from pyeonji.message.parts import pack
 from pyeonji.message.scan import scan
 from pyeonji.message.structure import body_structure
-from pyeonji.message.text import preview
+from pyeonji.message.text import normalise, preview
 from pyeonji.message.thread import base_subject, message_id, references
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Prepared:
     """
 
     size_octets: int
+    header_octets: int  # of them the header section, with its empty line
     envelope: bytes  # IMAP ENVELOPE, ready for the wire (RFC 3501 §7.4.2)
     body_structure: bytes  # IMAP BODYSTRUCTURE, ready for the wire
     parts: bytes  # packed part map; message.parts.unpack() reads it
@@ -40,6 +41,8 @@ class Prepared:
     sort_from: str  # local part of the first mailbox, casefolded (RFC 5256 §3)
     sort_to: str
     sort_cc: str
+    display_from: str  # name or address of the first, normalised (RFC 5957 §3)
+    display_to: str
     preview: str  # first 200 characters of text (RFC 8970)
 
 
@@ -53,6 +56,7 @@ def prepare(octets: Octets) -> Prepared:
     subject = header.text(b"subject").replace("\0", "")
     return Prepared(
         size_octets=len(octets),
+        header_octets=root.body_start,
         envelope=envelope_of(header, people),
         body_structure=body_structure(root),
         parts=pack(root),
@@ -65,6 +69,8 @@ def prepare(octets: Octets) -> Prepared:
         sort_from=_sort_key(people[b"from"]),
         sort_to=_sort_key(people[b"to"]),
         sort_cc=_sort_key(people[b"cc"]),
+        display_from=display_key(people[b"from"]),
+        display_to=display_key(people[b"to"]),
         preview=preview(octets, root),
     )
 
@@ -73,4 +79,19 @@ def _sort_key(addresses: AddressList) -> str:
     """Local part of the first address, casefolded, "" without one (RFC 5256 §3)."""
     for mailbox in mailboxes(addresses):
         return mailbox.local_text.casefold()
+    return ""
+
+
+def display_key(addresses: AddressList) -> str:
+    """Name of the first address, else the address itself (RFC 5957 §3).
+
+    Normalised as texts that are searched are.
+    """
+    for first in addresses[:1]:
+        if isinstance(first, Group):
+            shown = first.display_name
+        else:
+            local, domain = first.local_text, first.domain_text
+            shown = first.display_name or (f"{local}@{domain}" if domain else local)
+        return normalise(shown).replace("\0", "")
     return ""

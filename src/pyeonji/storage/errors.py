@@ -6,7 +6,8 @@ PyeonjiError
     MaildropLocked         another POP3 session has it
   PermanentError
     NoSuchMailbox  MailboxExists  BadMailboxName  MailboxIsFixed
-    NoSuchMessage
+    NoSuchMessage  NoMoreUids
+    TooManyNotes  NoteTooLarge
     NoSuchDomain  NoSuchAccount  NoSuchAlias  AlreadyExists
     NoSuchLetter
   OverQuota                (temporary for SMTP, a plain NO for IMAP)
@@ -45,6 +46,18 @@ class NoSuchMessage(PermanentError):
     """The message is gone (expunged by another session)."""
 
 
+class NoMoreUids(PermanentError):
+    """The mailbox has given its last uid (RFC 3501 §2.3.1.1): copy to another."""
+
+
+class TooManyNotes(PermanentError):
+    """As many annotations or identifiers with rights as a mailbox can have."""
+
+
+class NoteTooLarge(PermanentError):
+    """An annotation of more than MAX_ANNOTATION_OCTETS."""
+
+
 class NoSuchDomain(PermanentError):
     """The domain is not ours."""
 
@@ -66,9 +79,16 @@ class NoSuchLetter(PermanentError):
 
 
 class OverQuota(PyeonjiError):
-    """The account is full; nothing was stored."""
+    """The account is full; nothing was stored.
 
-    def __init__(self, *, used_octets: int, limit_octets: int) -> None:
-        super().__init__(f"{used_octets} of {limit_octets} octets used")
-        self.used_octets = used_octets
-        self.limit_octets = limit_octets
+    Attributes:
+        resource: what there is too much of: "octets", "messages" or "mailboxes".
+        used: how much is held.
+        limit: how much may be.
+    """
+
+    def __init__(self, resource: str = "octets", *, used: int, limit: int) -> None:
+        super().__init__(f"{used} of {limit} {resource} used")
+        self.resource = resource
+        self.used = used
+        self.limit = limit

@@ -1,8 +1,6 @@
-"""An account's mailboxes: what they hold, and what can be done with them.
+"""An account's mailboxes: what can be done with them.
 
-A message is stored once in its account and stands in one or more mailboxes as
-an *entry*: (mailbox, uid) with flags of its own. Everything that reading needs
-was made when it arrived (`message.prepare`) and is kept beside the octets.
+What they hold are the values of `storage.entries`, which stand here too.
 
 Every change of an entry takes the next modification sequence of the account.
 A session that wants to know what happened asks for `changes` since the last
@@ -12,187 +10,72 @@ process, a delivery) makes no difference. `watch` says when asking is worth it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from pyeonji.storage.entries import (
+    ANSWERED,
+    DELETED,
+    DRAFT,
+    FLAGGED,
+    MAX_ANNOTATION_OCTETS,
+    MAX_ANNOTATIONS,
+    MAX_KEYWORDS,
+    MAX_MAILBOX_DEPTH,
+    MAX_MAILBOX_NAME,
+    MAX_UID,
+    SEEN,
+    Changes,
+    Column,
+    Copied,
+    Delivered,
+    Delivery,
+    FlagChange,
+    FlagsStored,
+    Mailbox,
+    NewMessage,
+    Quota,
+    Row,
+    SpecialUse,
+    UidRanges,
+    Usage,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from pyeonji.base.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
-    from pyeonji.message.prepare import Prepared
-    from pyeonji.storage.content import Content, StoredOctets
+    from pyeonji.base.ids import AccountId, MailboxId, ModSeq, Uid
+    from pyeonji.storage.content import StoredOctets
     from pyeonji.storage.query import Query
 
-SEEN: Final = 1
-ANSWERED: Final = 2
-FLAGGED: Final = 4
-DELETED: Final = 8
-DRAFT: Final = 16
-"""System flags are bits of one int; keywords are a space-joined sorted str."""
-
-MAX_KEYWORDS: Final = 64
-"""Different keywords on one message."""
-
-MAX_MAILBOX_NAME: Final = 255
-"""Octets of a mailbox name in UTF-8."""
-
-MAX_MAILBOX_DEPTH: Final = 50
-"""Levels of hierarchy."""
-
-UidRanges = Sequence[tuple[int, int]]
-"""Inclusive (first, last) pairs, ascending, not overlapping."""
-
-
-class SpecialUse(StrEnum):
-    """What a mailbox is for (RFC 6154 §2)."""
-
-    ARCHIVE = "archive"
-    DRAFTS = "drafts"
-    FLAGGED = "flagged"
-    JUNK = "junk"
-    SENT = "sent"
-    TRASH = "trash"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mailbox:
-    """One row of the list of mailboxes; reading it costs the same at any size."""
-
-    id: MailboxId
-    name: str  # NFC, hierarchy by "/"; INBOX always "INBOX"
-    uid_validity: UidValidity
-    uid_next: Uid
-    highest_mod_seq: ModSeq
-    exists: int
-    unseen: int
-    deleted: int
-    octets: int
-    first_recent: Uid  # entries from this uid on are \Recent to the next SELECT
-    special_use: SpecialUse | None
-    subscribed: bool
-    selectable: bool  # False: only a name above others (deleted with children)
-
-
-class Column(IntEnum):
-    """What `select` can give of each entry, in the order asked for."""
-
-    UID = 0
-    FLAGS = 1  # int, bits above
-    KEYWORDS = 2  # str, "" or names joined by one space
-    MOD_SEQ = 3  # int
-    INTERNAL_DATE = 4  # int, Unix seconds
-    SAVE_DATE = 5  # int, Unix seconds: when it came into this mailbox
-    SIZE = 6  # int, octets of the whole message, prefix included
-    MESSAGE_ID = 7  # int, MessageId: the same in every mailbox it stands in
-    PREFIX_SIZE = 8  # int, octets of the trace headers before `parts` offsets
-    ENVELOPE = 9  # bytes, IMAP ENVELOPE as it goes on the wire
-    BODY_STRUCTURE = 10  # bytes, IMAP BODYSTRUCTURE as it goes on the wire
-    PARTS = 11  # bytes, message.parts.unpack() reads it
-    SENT_DATE = 12  # int or None, Unix seconds of Date
-    SENT_DAY = 13  # int or None, days since 1970 as written, zone disregarded
-    SORT_SUBJECT = 14  # str, base subject (RFC 5256 §2.1)
-    SORT_FROM = 15  # str, first mailbox name, casefolded
-    SORT_TO = 16
-    SORT_CC = 17
-    HEADER_MESSAGE_ID = 18  # str, "" where there is none
-    REFERENCES = 19  # str, message ids joined by one space
-    PREVIEW = 20  # str (RFC 8970)
-
-
-Row = tuple[Any, ...]
-
-
-class FlagChange(StrEnum):
-    """How given flags meet those that are there (RFC 3501 §6.4.6)."""
-
-    SET = "set"
-    ADD = "add"
-    REMOVE = "remove"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlagsStored:
-    """What a change of flags did."""
-
-    changed: list[tuple[Uid, int, str, ModSeq]]  # uid, flags, keywords, mod-sequence
-    refused: list[Uid]  # changed by another since `unchanged_since`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewMessage:
-    """A message for APPEND: octets, what was prepared from them, and its flags."""
-
-    content: Content
-    prepared: Prepared
-    flags: int = 0
-    keywords: str = ""
-    internal_date: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """A letter for one mailbox of one account.
-
-    `delivery_id` names (letter, recipient): a second delivery with the same id
-    changes nothing and returns what the first did, so that doing it again
-    after a crash is harmless.
-    """
-
-    account_id: AccountId
-    delivery_id: str
-    mailbox: str  # made if it is missing
-    content: Content
-    prefix: bytes
-    prepared: Prepared
-    internal_date: int
-    flags: int = 0
-    keywords: str = ""
-    quota_octets: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
-    """Where a letter now stands."""
-
-    mailbox: str
-    mailbox_id: MailboxId
-    uid: Uid
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copied:
-    """Which entries became which (RFC 4315 §3): equal lengths, same order."""
-
-    uid_validity: UidValidity
-    source: list[Uid]
-    target: list[Uid]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What happened in a mailbox after a modification sequence.
-
-    `entries` (uid, flags, keywords, mod-sequence), ascending by uid, are those
-    new or changed; `vanished` are uids expunged since. `gone`: the mailbox
-    itself was deleted.
-    """
-
-    highest_mod_seq: ModSeq
-    exists: int
-    uid_next: Uid
-    entries: list[tuple[Uid, int, str, ModSeq]] = field(default_factory=list)
-    vanished: list[Uid] = field(default_factory=list)
-    gone: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What an account holds; a message in two mailboxes counts once."""
-
-    octets: int
-    messages: int
+__all__ = [
+    "ANSWERED",
+    "DELETED",
+    "DRAFT",
+    "FLAGGED",
+    "MAX_ANNOTATIONS",
+    "MAX_ANNOTATION_OCTETS",
+    "MAX_KEYWORDS",
+    "MAX_MAILBOX_DEPTH",
+    "MAX_MAILBOX_NAME",
+    "MAX_UID",
+    "SEEN",
+    "AccountStore",
+    "Changes",
+    "Column",
+    "Copied",
+    "Delivered",
+    "Delivery",
+    "FlagChange",
+    "FlagsStored",
+    "MailStore",
+    "Mailbox",
+    "NewMessage",
+    "Quota",
+    "Row",
+    "SpecialUse",
+    "UidRanges",
+    "Usage",
+]
 
 
 class AccountStore(Protocol):
@@ -212,12 +95,16 @@ class AccountStore(Protocol):
         """One by its id. Raises NoSuchMailbox."""
 
     async def create(
-        self, name: str, *, special_use: SpecialUse | None = None
+        self,
+        name: str,
+        *,
+        special_use: SpecialUse | None = None,
+        quota: Quota | None = None,
     ) -> Mailbox:
         """Make a mailbox and the names above it.
 
         Raises:
-            MailboxExists, BadMailboxName.
+            MailboxExists, BadMailboxName, OverQuota.
         """
 
     async def delete(self, mailbox_id: MailboxId) -> None:
@@ -243,6 +130,37 @@ class AccountStore(Protocol):
 
     async def subscribe(self, name: str, *, wanted: bool) -> None:
         """Add a name to the subscriptions or take it off."""
+
+    # -- what is said about mailboxes
+
+    async def rights(self, mailbox_id: MailboxId) -> dict[str, str]:
+        """Who was given what: identifier -> letters, sorted (RFC 4314 §2).
+
+        Only what was set; a negative identifier begins with "-".
+        """
+
+    async def set_rights(
+        self, mailbox_id: MailboxId, identifier: str, rights: str
+    ) -> None:
+        """Give an identifier these rights instead of what it had; "" takes all.
+
+        Raises:
+            NoSuchMailbox, TooManyNotes.
+        """
+
+    async def annotations(self, mailbox_id: MailboxId | None) -> dict[str, bytes]:
+        """Entries of a mailbox, or of the account itself: name -> value."""
+
+    async def annotate(
+        self, mailbox_id: MailboxId | None, changes: Mapping[str, bytes | None]
+    ) -> None:
+        """Set entries, or remove those given as None; all or none; stable.
+
+        Names are casefolded. Values have at most MAX_ANNOTATION_OCTETS.
+
+        Raises:
+            NoSuchMailbox, TooManyNotes, NoteTooLarge.
+        """
 
     # -- reading
 
@@ -270,16 +188,18 @@ class AccountStore(Protocol):
         """
 
     async def changes(self, mailbox_id: MailboxId, since: ModSeq) -> Changes:
-        """What happened after `since`; cheap when nothing did."""
+        """What happened after `since`, exactly; cheap when nothing did."""
 
     async def usage(self) -> Usage:
-        """Octets and messages held, from counters."""
+        """What is held, from counters."""
 
     def watch(self, told: Callable[[frozenset[MailboxId]], None]) -> Callable[[], None]:
         """Be told (on the loop) which mailboxes changed, by whomever.
 
-        An empty set means the list of mailboxes changed. Returns the function
-        that ends the watch. Several changes may be told as one; none is missed.
+        Changed rights and annotations count. An empty set means the list of
+        mailboxes, the subscriptions or the account's own annotations changed.
+        Returns the function that ends the watch. Several changes may be told as
+        one; none is missed.
         """
 
     # -- changing
@@ -290,11 +210,31 @@ class AccountStore(Protocol):
         messages: Sequence[NewMessage],
         *,
         quota_octets: int | None = None,
+        quota: Quota | None = None,
     ) -> list[Uid]:
         """Store messages, all or none; stable when this returns.
 
+        `quota` is looked at, and `quota_octets` only without it.
+
         Raises:
-            OverQuota, NoSuchMailbox, StorageUnavailable.
+            OverQuota, NoMoreUids, NoSuchMailbox, StorageUnavailable.
+        """
+
+    async def replace(
+        self,
+        mailbox_id: MailboxId,
+        uid: Uid,
+        target: MailboxId,
+        message: NewMessage,
+        *,
+        quota: Quota | None = None,
+    ) -> Uid:
+        """Store a message in `target` and remove the entry `uid`, both or none.
+
+        Stable when this returns (RFC 8508 §3). The quota counts the difference.
+
+        Raises:
+            NoSuchMessage: uid is gone. OverQuota, NoMoreUids, NoSuchMailbox.
         """
 
     async def store_flags(
@@ -320,8 +260,40 @@ class AccountStore(Protocol):
         target: MailboxId,
         *,
         quota_octets: int | None = None,
+        quota: Quota | None = None,
     ) -> Copied:
         """Copy entries, all or none, flags kept; stable when this returns."""
+
+    async def copy_from(
+        self,
+        source: AccountStore,
+        mailbox_id: MailboxId,
+        ranges: UidRanges,
+        target: MailboxId,
+        *,
+        quota: Quota | None = None,
+    ) -> Copied:
+        """Copy entries of another account of this engine into `target` of ours.
+
+        All or none, flags and internal dates kept; stable when this returns.
+
+        Raises:
+            OverQuota, NoMoreUids, NoSuchMailbox (either one).
+        """
+
+    async def move_from(
+        self,
+        source: AccountStore,
+        mailbox_id: MailboxId,
+        ranges: UidRanges,
+        target: MailboxId,
+        *,
+        quota: Quota | None = None,
+    ) -> Copied:
+        """As `copy_from`; stable here before they are removed there.
+
+        A crash in between leaves them in both places.
+        """
 
     async def move(
         self, mailbox_id: MailboxId, ranges: UidRanges, target: MailboxId

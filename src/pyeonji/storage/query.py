@@ -114,6 +114,14 @@ class ReceivedBetween:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedBetween:
+    """When it came into the mailbox, in Unix seconds: since <= date < before."""
+
+    since: int | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SentBetween:
     """Day of the Date field as written: since <= day < before."""
 
@@ -126,6 +134,20 @@ class ChangedSince:
     """Modification sequence at least this."""
 
     mod_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageIs:
+    """The stored message (MessageId): the same in every mailbox it stands in."""
+
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadIs:
+    """A message of this thread."""
+
+    thread_id: int
 
 
 Query = (
@@ -143,6 +165,9 @@ Query = (
     | TextContains
     | SizeBetween
     | ReceivedBetween
+    | SavedBetween
     | SentBetween
     | ChangedSince
+    | MessageIs
+    | ThreadIs
 )

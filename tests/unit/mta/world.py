@@ -235,7 +235,7 @@ class MemoryMail:
     ) -> Placed:
         await asyncio.sleep(0)
         if recipient in self.full:
-            raise OverQuota(used_octets=10, limit_octets=10)
+            raise OverQuota(used=10, limit=10)
         assert not isinstance(content, BlobFile)
         assert prepared.size_octets == len(content)
         box = self.mailboxes.setdefault(recipient, [])

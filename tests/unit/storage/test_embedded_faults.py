@@ -197,18 +197,29 @@ def test_damage_is_found_and_mended(tmp_path: Path, damage: str, what: str) -> N
 
 
 def test_damaged_octets_are_found(tmp_path: Path) -> None:
-    """Rows by zstd's checksum, files by their CRC-32; stray files too."""
+    """Packed bodies by zstd's checksum, all else by its CRC-32; stray files too."""
+    long = OCTETS + b"and so on\r\n" * 100
+    large = NewMessage(content=long, prepared=prepare(long), internal_date=1)
 
     async def test(_: Store, mail: EmbeddedAccount) -> None:
-        await mail.append((await mail.mailbox("INBOX")).id, [MESSAGE])
+        box = (await mail.mailbox("INBOX")).id
+        await mail.append(box, [large, MESSAGE, MESSAGE])
 
     run(tmp_path, test)
     (path,) = tmp_path.glob("accounts/*/mail.db")
     connection = apsw.Connection(str(path))
-    frame: Any = connection.execute("SELECT octets FROM bodies").get
-    connection.execute(
-        "UPDATE bodies SET octets = ?", (frame[:-1] + bytes([frame[-1] ^ 1]),)
-    )
+    for table, column, message in (
+        ("bodies", "octets", 1), ("bodies", "octets", 2), ("heads", "header", 3),
+    ):  # fmt: skip
+        kept: Any = connection.execute(
+            f"UPDATE {table} SET {column} = {column} WHERE message = ?"
+            f" RETURNING {column}",
+            (message,),
+        ).get
+        connection.execute(
+            f"UPDATE {table} SET {column} = ? WHERE message = ?",
+            (kept[:-1] + bytes([kept[-1] ^ 1]), message),
+        )
     connection.close()
 
     async def read(_: Store, mail: EmbeddedAccount) -> None:
@@ -218,5 +229,8 @@ def test_damaged_octets_are_found(tmp_path: Path) -> None:
     run(tmp_path, read)
     (path.parent / "blobs" / "stray").write_bytes(b"x")
     problems = [problem.what for problem in verify(tmp_path).problems]
-    assert len(problems) == 2
-    assert "stray" in problems[1]
+    assert [problem.split(": ")[0] for problem in problems[:3]] == [
+        "message 1", "message 2", "message 3",
+    ]  # fmt: skip
+    assert len(problems) == 4
+    assert "stray" in problems[3]

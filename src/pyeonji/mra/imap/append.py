@@ -110,7 +110,7 @@ async def _begin(
     if quota is not None:
         used = (await session.account.usage()).octets
         if used + command.size_octets > quota:
-            raise OverQuota(used_octets=used, limit_octets=quota)
+            raise OverQuota(used=used, limit=quota)
     house = session.house
     is_large = command.size_octets > SMALL_BLOB_OCTETS
     session.appending = Appending(

@@ -6,7 +6,16 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pyeonji.storage.embedded import naming, reading, writing
+from pyeonji.storage.embedded import (
+    flagging,
+    inserting,
+    naming,
+    notes,
+    reading,
+    transfer,
+    writing,
+)
+from pyeonji.storage.embedded.inserting import quota_of
 from pyeonji.storage.embedded.locks import lock_file
 from pyeonji.storage.embedded.sqlite import errors_named, one
 from pyeonji.storage.errors import MaildropLocked, NoSuchMailbox
@@ -14,7 +23,7 @@ from pyeonji.storage.mailboxes import Usage
 from pyeonji.storage.names import mailbox_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pyeonji.base.ids import AccountId, MailboxId, ModSeq, Uid
     from pyeonji.storage.content import StoredOctets
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from pyeonji.storage.embedded.notices import Notices
     from pyeonji.storage.embedded.searching import Searcher
     from pyeonji.storage.mailboxes import (
+        AccountStore,
         Changes,
         Column,
         Copied,
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
         FlagsStored,
         Mailbox,
         NewMessage,
+        Quota,
         Row,
         SpecialUse,
         UidRanges,
@@ -72,11 +83,15 @@ class EmbeddedAccount:
         return found
 
     async def create(
-        self, name: str, *, special_use: SpecialUse | None = None
+        self,
+        name: str,
+        *,
+        special_use: SpecialUse | None = None,
+        quota: Quota | None = None,
     ) -> Mailbox:
         """See AccountStore."""
         made = await self.file.submit(
-            lambda ledger: naming.create(ledger, name, special_use), stable=True
+            lambda ledger: naming.create(ledger, name, special_use, quota), stable=True
         )
         return await self.mailbox_by_id(made)
 
@@ -109,6 +124,35 @@ class EmbeddedAccount:
         """See AccountStore."""
         await self.file.submit(
             lambda ledger: naming.subscribe(ledger, name, wanted=wanted), stable=True
+        )
+
+    # -- what is said about mailboxes
+
+    async def rights(self, mailbox_id: MailboxId) -> dict[str, str]:
+        """See AccountStore."""
+        with errors_named():
+            return notes.rights(self._reader, mailbox_id)
+
+    async def set_rights(
+        self, mailbox_id: MailboxId, identifier: str, rights: str
+    ) -> None:
+        """See AccountStore."""
+        await self.file.submit(
+            lambda ledger: notes.set_rights(ledger, mailbox_id, identifier, rights),
+            stable=True,
+        )
+
+    async def annotations(self, mailbox_id: MailboxId | None) -> dict[str, bytes]:
+        """See AccountStore."""
+        with errors_named():
+            return notes.annotations_of(self._reader, mailbox_id)
+
+    async def annotate(
+        self, mailbox_id: MailboxId | None, changes: Mapping[str, bytes | None]
+    ) -> None:
+        """See AccountStore."""
+        await self.file.submit(
+            lambda ledger: notes.annotate(ledger, mailbox_id, changes), stable=True
         )
 
     # -- reading
@@ -146,8 +190,12 @@ class EmbeddedAccount:
     async def usage(self) -> Usage:
         """See AccountStore."""
         with errors_named():
-            octets, messages = one(self._reader, "SELECT octets, messages FROM account")
-        return Usage(octets=octets, messages=messages)
+            octets, messages, mailboxes = one(
+                self._reader,
+                "SELECT octets, messages, (SELECT count(*) FROM mailboxes"
+                " WHERE selectable) FROM account",
+            )
+        return Usage(octets=octets, messages=messages, mailboxes=mailboxes)
 
     def watch(self, told: Callable[[frozenset[MailboxId]], None]) -> Callable[[], None]:
         """See AccountStore."""
@@ -166,13 +214,33 @@ class EmbeddedAccount:
         messages: Sequence[NewMessage],
         *,
         quota_octets: int | None = None,
+        quota: Quota | None = None,
     ) -> list[Uid]:
         """See AccountStore."""
+        limits = quota_of(quota, quota_octets)
         uids: list[Uid] = await self.file.submit(
-            lambda ledger: writing.append(ledger, mailbox_id, messages, quota_octets),
+            lambda ledger: inserting.append(ledger, mailbox_id, messages, limits),
             stable=True,
         )
         return uids
+
+    async def replace(
+        self,
+        mailbox_id: MailboxId,
+        uid: Uid,
+        target: MailboxId,
+        message: NewMessage,
+        *,
+        quota: Quota | None = None,
+    ) -> Uid:
+        """See AccountStore."""
+        limits = quota_of(quota, None)
+        new: Uid = await self._throwing(
+            lambda ledger: writing.replace(
+                ledger, mailbox_id, uid, target, message, limits
+            )
+        )
+        return new
 
     async def store_flags(
         self,
@@ -188,7 +256,7 @@ class EmbeddedAccount:
         if not ranges:
             ranges = [(0, 0)]
         stored: FlagsStored = await self.file.submit(
-            lambda ledger: writing.store_flags(
+            lambda ledger: flagging.store_flags(
                 ledger, mailbox_id, ranges, change, flags, keywords, unchanged_since
             ),
             stable=False,
@@ -203,14 +271,53 @@ class EmbeddedAccount:
         target: MailboxId,
         *,
         quota_octets: int | None = None,
+        quota: Quota | None = None,
     ) -> Copied:
         """See AccountStore."""
+        limits = quota_of(quota, quota_octets)
         copied: Copied = await self.file.submit(
-            lambda ledger: writing.copy(
-                ledger, mailbox_id, ranges, target, quota_octets
+            lambda ledger: writing.copy(ledger, mailbox_id, ranges, target, limits),
+            stable=True,
+        )
+        return copied
+
+    async def copy_from(
+        self,
+        source: AccountStore,
+        mailbox_id: MailboxId,
+        ranges: UidRanges,
+        target: MailboxId,
+        *,
+        quota: Quota | None = None,
+    ) -> Copied:
+        """See AccountStore."""
+        if source.id == self.id:
+            return await self.copy(mailbox_id, ranges, target, quota=quota)
+        if not isinstance(source, EmbeddedAccount):
+            raise TypeError(type(source))
+        file, limits = source.file, quota_of(quota, None)
+        copied: Copied = await self.file.submit(
+            lambda ledger: transfer.copy_from(
+                ledger, file.folder, file.path, mailbox_id, ranges, target, limits
             ),
             stable=True,
         )
+        return copied
+
+    async def move_from(
+        self,
+        source: AccountStore,
+        mailbox_id: MailboxId,
+        ranges: UidRanges,
+        target: MailboxId,
+        *,
+        quota: Quota | None = None,
+    ) -> Copied:
+        """See AccountStore."""
+        if source.id == self.id:
+            return await self.move(mailbox_id, ranges, target)
+        copied = await self.copy_from(source, mailbox_id, ranges, target, quota=quota)
+        await source.remove(mailbox_id, copied.source)
         return copied
 
     async def move(

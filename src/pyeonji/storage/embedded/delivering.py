@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.base.ids import MailboxId, Uid
 from pyeonji.storage.embedded import naming, writing
-from pyeonji.storage.errors import BadMailboxName, OverQuota
+from pyeonji.storage.embedded.inserting import Batch, check_quota, quota_of
+from pyeonji.storage.errors import BadMailboxName, NoMoreUids, OverQuota
 from pyeonji.storage.mailboxes import Delivered
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 REMEMBERED_S: Final = 30 * 86400
 """How long a delivery id is known; the queue gives letters up much earlier."""
 
+Refusal = OverQuota | BadMailboxName | NoMoreUids
+
 
 def deliver(
     ledger: Ledger, deliveries: Sequence[Delivery]
-) -> list[Delivered | OverQuota | BadMailboxName]:
+) -> list[Delivered | Refusal]:
     """Store them; a refusal of one is its result and hinders no other."""
-    batch = writing.Batch(ledger)
-    results: list[Delivered | OverQuota | BadMailboxName] = []
+    batch = Batch(ledger)
+    results: list[Delivered | Refusal] = []
     known: dict[str, Delivered] = {}
     rows: list[tuple[Any, ...]] = []
     for delivery in deliveries:
@@ -32,7 +35,7 @@ def deliver(
         if delivered is None:
             try:
                 delivered = _add(ledger, batch, delivery)
-            except (OverQuota, BadMailboxName) as refusal:
+            except (OverQuota, BadMailboxName, NoMoreUids) as refusal:
                 results.append(refusal)
                 continue
             rows.append(
@@ -50,9 +53,10 @@ def deliver(
     return results
 
 
-def _add(ledger: Ledger, batch: writing.Batch, delivery: Delivery) -> Delivered:
+def _add(ledger: Ledger, batch: Batch, delivery: Delivery) -> Delivered:
     size = len(delivery.prefix) + delivery.prepared.size_octets
-    writing.check_quota(ledger, size, delivery.quota_octets)
+    quota = quota_of(delivery.quota, delivery.quota_octets)
+    check_quota(ledger, quota, octets=size, messages=1)
     row = naming.open_or_make(ledger, delivery.mailbox)
     row = ledger.mailbox(row.id, touch=True)
     uid = batch.add(
@@ -63,7 +67,7 @@ def _add(ledger: Ledger, batch: writing.Batch, delivery: Delivery) -> Delivered:
         flags=delivery.flags,
         keywords=delivery.keywords,
         internal_date=delivery.internal_date,
-        quota_octets=None,
+        quota=quota,
     )
     return Delivered(mailbox=row.name, mailbox_id=MailboxId(row.id), uid=Uid(uid))
 

@@ -169,6 +169,10 @@ class Ledger:
                 kept,
             )
             self._kept = kept
+        if self.list_changed:
+            self.connection.execute(
+                "UPDATE account SET list_changes = list_changes + 1"
+            )
         for mailbox_id in self._touched:
             row = self._mailboxes[mailbox_id]
             self.connection.execute(

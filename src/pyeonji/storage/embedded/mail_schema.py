@@ -1,13 +1,16 @@
 """The file of an account, `mail.db`: its tables, and how they came to be so.
 
 Narrow rows (`entries`) hold what changes and what every FETCH asks for; wide
-ones (`messages`) what was prepared when the message came; `bodies` the octets.
+ones (`messages`) what was prepared when the message came; `heads` the header
+section, `bodies` the octets after it.
 Counters stand in `account` and `mailboxes`, so that nothing needs counting.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+from pyeonji.storage.embedded.second_schema import headers_and_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,4 +118,5 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
         body TEXT NOT NULL
     );
     """,
+    headers_and_threads,
 )

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.storage.embedded import writing
+from pyeonji.storage.embedded.second_schema import new_object_id
+from pyeonji.storage.entries import MAX_UID, SpecialUse
 from pyeonji.storage.errors import (
     BadMailboxName,
     MailboxExists,
     MailboxIsFixed,
     NoSuchMailbox,
+    OverQuota,
 )
-from pyeonji.storage.mailboxes import SpecialUse
 from pyeonji.storage.names import INBOX, mailbox_name
 
 if TYPE_CHECKING:
     from pyeonji.storage.embedded.ledger import Ledger, MailboxRow
+    from pyeonji.storage.entries import Quota
 
 FIRST_MAILBOXES: Final[tuple[tuple[str, SpecialUse | None], ...]] = (
     (INBOX, None),
@@ -49,10 +52,14 @@ def make(ledger: Ledger, name: str, use: SpecialUse | None = None) -> int:
         _take_use(ledger, use)
     mod_seq = ledger.mod_seq()
     connection.execute(
-        "INSERT INTO mailboxes (name, uid_validity, uid_next, highest_mod_seq, held,"
-        " unseen, deleted, octets, first_recent, special_use, selectable, log_floor)"
-        " VALUES (?, ?, 1, ?, 0, 0, 0, 0, 1, ?, 1, ?)",
-        (name, ledger.uid_validity(), mod_seq, use and use.value, mod_seq),
+        "INSERT INTO mailboxes (object_id, name, uid_validity, uid_next,"
+        " highest_mod_seq, held, unseen, deleted, octets, first_recent, special_use,"
+        " selectable, log_floor)"
+        " VALUES (?, ?, ?, 1, ?, 0, 0, 0, 0, 1, ?, 1, ?)",
+        (
+            *(new_object_id(), name, ledger.uid_validity(), mod_seq),
+            *(use and use.value, mod_seq),
+        ),
     )
     ledger.list_changed = True
     return connection.last_insert_rowid()
@@ -69,7 +76,9 @@ def _make_above(ledger: Ledger, name: str) -> None:
             make(ledger, above)
 
 
-def create(ledger: Ledger, name: str, use: SpecialUse | None) -> int:
+def create(
+    ledger: Ledger, name: str, use: SpecialUse | None, quota: Quota | None = None
+) -> int:
     """See AccountStore.create; a bare name becomes a new mailbox."""
     name = mailbox_name(name)
     there = ledger.named(name)
@@ -78,7 +87,17 @@ def create(ledger: Ledger, name: str, use: SpecialUse | None) -> int:
             raise MailboxExists(name)
         ledger.connection.execute("DELETE FROM mailboxes WHERE id = ?", (there.id,))
     _make_above(ledger, name)
-    return make(ledger, name, use)
+    made = make(ledger, name, use)
+    limit = quota.mailboxes if quota is not None else None
+    if limit is not None and (held := count(ledger)) > limit:
+        raise OverQuota("mailboxes", used=held - 1, limit=limit)
+    return made
+
+
+def count(ledger: Ledger) -> int:
+    """How many mailboxes there are, bare names left out."""
+    sql = "SELECT count(*) FROM mailboxes WHERE selectable"
+    return ledger.connection.execute(sql).get  # type: ignore[no-any-return]
 
 
 def open_or_make(ledger: Ledger, name: str) -> MailboxRow:
@@ -116,7 +135,11 @@ def delete(ledger: Ledger, mailbox_id: int) -> None:
         writing.empty(ledger, mailbox_id)
         ledger.flush()
     ledger.drop(mailbox_id)
-    ledger.connection.execute("DELETE FROM log WHERE mailbox = ?", (mailbox_id,))
+    for table in ("log", "rights", "annotations"):
+        ledger.connection.execute(
+            f"DELETE FROM {table} WHERE mailbox = ?",  # noqa: S608 - fixed names
+            (mailbox_id,),
+        )
     if children:
         ledger.connection.execute(
             "UPDATE mailboxes SET selectable = 0, special_use = NULL WHERE id = ?",
@@ -171,7 +194,7 @@ def rename(ledger: Ledger, mailbox_id: int, name: str) -> None:
 def _empty_inbox_into(ledger: Ledger, inbox: int, name: str) -> None:
     """Rename INBOX: its messages move, names below it stay (RFC 3501 §6.3.5)."""
     target = create(ledger, name, None)
-    writing.move(ledger, inbox, [(1, writing.MAX_UID)], target)
+    writing.move(ledger, inbox, [(1, MAX_UID)], target)
 
 
 def _take_use(ledger: Ledger, use: SpecialUse) -> None:

@@ -17,7 +17,7 @@ import apsw
 import msgspec
 
 from pyeonji.base.ids import AccountId, MailboxId
-from pyeonji.storage.embedded.sqlite import data_version
+from pyeonji.storage.embedded.sqlite import data_version, one
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,7 +31,7 @@ FLAGS_STABLE_S: Final = 0.5
 MAX_DATAGRAM: Final = 8192
 MAX_READ_AT_ONCE: Final = 200
 
-_STATE: Final = "SELECT id, name, highest_mod_seq, special_use FROM mailboxes"
+_STATE: Final = "SELECT id, highest_mod_seq, notes FROM mailboxes"
 
 
 class _Watched:
@@ -41,7 +41,8 @@ class _Watched:
         self.account = account
         self.told: list[Callable[[frozenset[MailboxId]], None]] = []
         self.version = -1
-        self.state: dict[int, tuple[str, int, str | None]] = {}
+        self.state: dict[int, tuple[int, int]] = {}
+        self.list_changes = 0
         self.refresh()
 
     def refresh(self) -> tuple[set[int], bool]:
@@ -51,18 +52,16 @@ class _Watched:
         if version == self.version:
             return set(), False
         self.version = version
-        old = self.state
+        old, was = self.state, self.list_changes
         self.state = {row[0]: row[1:] for row in reader.execute(_STATE)}
+        (self.list_changes,) = one(reader, "SELECT list_changes FROM account")
         changed = {
             number
             for number, row in self.state.items()
-            if number in old and row[1] != old[number][1]
+            if number in old and row != old[number]
         }
         gone = old.keys() - self.state.keys()
-        listed = {n: (r[0], r[2]) for n, r in old.items()} != {
-            n: (r[0], r[2]) for n, r in self.state.items()
-        }
-        return changed | gone, listed
+        return changed | gone, self.list_changes != was
 
     def tell(self, mailboxes: frozenset[int]) -> None:
         ids = frozenset(map(MailboxId, mailboxes))

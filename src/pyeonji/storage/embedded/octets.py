@@ -6,6 +6,7 @@ import mmap
 import os
 import secrets
 import threading
+import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 import zstandard
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 LEVEL: Final = 1
 """Of zstd: mail shrinks by half; higher levels cost more than they save."""
+
+LEAST_PACKED: Final = 256
+"""Fewer octets are kept as they are."""
+
+WORTHWHILE: Final = 0.9
+"""Octets that don't shrink to this are kept as they are."""
 
 _local = threading.local()
 
@@ -42,6 +49,20 @@ def decompress(frame: bytes) -> bytes:
     except AttributeError:
         decompressor = _local.decompressor = zstandard.ZstdDecompressor()
     return decompressor.decompress(frame)
+
+
+def pack(octets: bytes) -> tuple[bytes, None, int | None]:
+    """Columns octets, file and checksum of `bodies` for what fits into a row."""
+    if len(octets) >= LEAST_PACKED:
+        frame = compress(octets)
+        if len(frame) < len(octets) * WORTHWHILE:
+            return frame, None, None
+    return octets, None, zlib.crc32(octets)
+
+
+def unpack(kept: bytes, checksum: int | None) -> bytes:
+    """What `pack` was given. Raises zstandard.ZstdError."""
+    return decompress(kept) if checksum is None else kept
 
 
 def map_file(path: Path) -> bytes | mmap.mmap:

@@ -9,12 +9,14 @@ import msgspec
 
 from pyeonji.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from pyeonji.storage.content import StoredOctets
+from pyeonji.storage.embedded.conversations import THREAD
 from pyeonji.storage.embedded.ledger import consecutive, in_ranges
-from pyeonji.storage.embedded.octets import decompress, map_file
+from pyeonji.storage.embedded.octets import map_file, unpack
 from pyeonji.storage.mailboxes import Changes, Column, Mailbox, SpecialUse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from mmap import mmap
     from pathlib import Path
 
     from pyeonji.storage.embedded.sqlite import Database
@@ -42,6 +44,10 @@ _COLUMNS: Final[dict[Column, str]] = {
     Column.HEADER_MESSAGE_ID: "m.message_id",
     Column.REFERENCES: "m.refers",
     Column.PREVIEW: "m.preview",
+    Column.THREAD_ID: THREAD,
+    Column.HEADER: "h.header",
+    Column.SORT_DISPLAY_FROM: "m.display_from",
+    Column.SORT_DISPLAY_TO: "m.display_to",
 }
 
 MANY: Final = 100
@@ -50,7 +56,8 @@ MANY: Final = 100
 _MAILBOXES: Final = (
     "SELECT b.id, b.name, b.uid_validity, b.uid_next, b.highest_mod_seq, b.held,"
     " b.unseen, b.deleted, b.octets, b.first_recent, b.special_use,"
-    " EXISTS (SELECT 1 FROM subscriptions s WHERE s.name = b.name), b.selectable"
+    " EXISTS (SELECT 1 FROM subscriptions s WHERE s.name = b.name), b.selectable,"
+    " b.object_id"
     " FROM mailboxes b"
 )
 
@@ -70,6 +77,7 @@ def _mailbox(row: tuple[Any, ...]) -> Mailbox:
         special_use=SpecialUse(row[10]) if row[10] else None,
         subscribed=bool(row[11]),
         selectable=bool(row[12]),
+        object_id=row[13],
     )
 
 
@@ -97,8 +105,11 @@ def mailbox_by_id(connection: Database, mailbox_id: int) -> Mailbox | None:
 def _select(columns: tuple[Column, ...]) -> tuple[str, str]:
     """SELECT …, and what follows the table of entries."""
     wanted = [_COLUMNS[column] for column in columns]
-    wide = any(column.startswith("m.") for column in wanted)
-    join = " CROSS JOIN messages m ON m.id = e.message" if wide else ""
+    join = ""
+    if any("m." in column for column in wanted):
+        join = " CROSS JOIN messages m ON m.id = e.message"
+    if any("h." in column for column in wanted):
+        join += " CROSS JOIN heads h ON h.message = e.message"
     return f"SELECT {', '.join(wanted)} FROM ", f"{join} WHERE "  # noqa: S608 - names above
 
 
@@ -159,20 +170,33 @@ def octets(
     runs = consecutive(uids if len(uids) == 1 else sorted(set(uids)))
     source, where, bindings = in_ranges(mailbox_id, runs)
     rows = connection.execute(
-        f"SELECT e.uid, b.prefix, b.octets, b.file FROM {source}"  # noqa: S608 - only fixed pieces
+        f"SELECT e.uid, {STORED} FROM {source}"  # noqa: S608 - only fixed pieces
+        f" CROSS JOIN messages m ON m.id = e.message"
+        f" CROSS JOIN heads h ON h.message = e.message"
         f" CROSS JOIN bodies b ON b.message = e.message WHERE {where}",
         bindings,
     ).fetchall()
-    return [
-        (
-            uid,
-            StoredOctets(
-                prefix=prefix,
-                body=map_file(blobs / file) if frame is None else decompress(frame),
-            ),
-        )
-        for uid, prefix, frame, file in rows
-    ]
+    return [(row[0], stored(blobs, *row[1:])) for row in rows]
+
+
+STORED: Final = "m.prefix_size, h.header, b.octets, b.file, b.checksum"
+"""Columns that `stored` takes, of `messages m`, `heads h` and `bodies b`."""
+
+
+def stored(
+    blobs: Path,
+    prefix_size: int,
+    header: bytes,
+    kept: bytes | None,
+    file: str | None,
+    checksum: int | None,
+) -> StoredOctets:
+    """A message from the pieces in which it is kept."""
+    if kept is None:
+        body: bytes | mmap = map_file(blobs / (file or ""))
+    else:
+        body = header[prefix_size:] + unpack(kept, checksum)
+    return StoredOctets(prefix=header[:prefix_size], body=body)
 
 
 def changes(connection: Database, mailbox_id: int, since: int) -> Changes:

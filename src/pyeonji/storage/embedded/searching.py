@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pyeonji.message.text import normalise, searchable
 from pyeonji.storage import query as q
 from pyeonji.storage.embedded import reading
+from pyeonji.storage.embedded.conversations import IN_THREAD
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
-from pyeonji.storage.embedded.octets import decompress, map_file
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
@@ -128,6 +128,18 @@ class Condition:
     def _(self, query: q.SentBetween) -> str:
         self.wide = True
         return self._half_open("m.sent_day", query.since_day, query.before_day)
+
+    @_sql.register
+    def _(self, query: q.SavedBetween) -> str:
+        return self._half_open("e.save_date", query.since, query.before)
+
+    @_sql.register
+    def _(self, query: q.MessageIs) -> str:
+        return self._bind("e.message = ?", query.message_id)
+
+    @_sql.register
+    def _(self, query: q.ThreadIs) -> str:
+        return self._bind(f"e.message IN ({IN_THREAD})", query.thread_id)
 
     @_sql.register
     def _(self, query: q.ChangedSince) -> str:
@@ -259,15 +271,17 @@ def _find(connection: Database, mailbox_id: int, condition: Condition) -> list[U
 def _make_texts(connection: Database, file: AccountFile, mailbox_id: int) -> bool:
     """Make the texts of some messages that lack them; False when none does."""
     lacking = connection.execute(
-        "SELECT e.message, b.prefix, b.octets, b.file FROM entries e"
+        f"SELECT e.message, {reading.STORED} FROM entries e"  # noqa: S608 - fixed columns
+        " CROSS JOIN messages m ON m.id = e.message"
+        " CROSS JOIN heads h ON h.message = e.message"
         " CROSS JOIN bodies b ON b.message = e.message WHERE e.mailbox = ?"
         " AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.message = e.message) LIMIT ?",
         (mailbox_id, TEXTS_AT_ONCE),
     ).fetchall()
-    rows = []
-    for message, prefix, frame, name in lacking:
-        body = map_file(file.blobs / name) if frame is None else decompress(frame)
-        rows.append((message, *texts_of(prefix + bytes(body))))
+    rows = [
+        (message, *texts_of(reading.stored(file.blobs, *pieces).whole()))
+        for message, *pieces in lacking
+    ]
     if rows:
         with transaction(connection):
             connection.executemany(

@@ -23,6 +23,7 @@ class Database(Protocol):
     """What we use of apsw.Connection; its rows are Any, as C gives them."""
 
     in_transaction: bool
+    filename: str
 
     def execute(self, sql: str, bindings: Any = ..., /) -> Any: ...  # noqa: D102 - as in apsw
     def executemany(self, sql: str, bindings: Any, /) -> Any: ...  # noqa: D102 - as in apsw

@@ -17,7 +17,7 @@ import zstandard
 
 from pyeonji.storage.embedded import directory, letters, mail_schema
 from pyeonji.storage.embedded.accountfile import FILE_NAME
-from pyeonji.storage.embedded.octets import decompress, map_file
+from pyeonji.storage.embedded.octets import decompress, map_file, unpack
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
@@ -142,8 +142,10 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
         """
         SELECT e.uid, e.mailbox, e.message FROM entries e
         LEFT JOIN messages m ON m.id = e.message
+        LEFT JOIN heads h ON h.message = e.message
         LEFT JOIN bodies b ON b.message = e.message
-        WHERE m.id IS NULL OR b.message IS NULL OR m.size <> e.size
+        WHERE m.id IS NULL OR h.message IS NULL OR b.message IS NULL
+           OR m.size <> e.size
         """,
     ),
     (
@@ -156,6 +158,37 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
     (
         "body {} is of no message",
         "SELECT message FROM bodies WHERE message NOT IN (SELECT id FROM messages)",
+    ),
+    (
+        "header {} is of no message",
+        "SELECT message FROM heads WHERE message NOT IN (SELECT id FROM messages)",
+    ),
+    (
+        "{} of mailbox {} are kept, which is not there",
+        """
+        SELECT 'rights', mailbox FROM rights
+        WHERE mailbox NOT IN (SELECT id FROM mailboxes WHERE selectable)
+        UNION SELECT 'annotations', mailbox FROM annotations WHERE mailbox <> 0
+        AND mailbox NOT IN (SELECT id FROM mailboxes WHERE selectable)
+        """,
+    ),
+    (
+        "thread {} has joined {}, which has joined another",
+        "SELECT j.thread, j.root FROM joined j JOIN joined k ON k.thread = j.root",
+    ),
+    (
+        "ids are kept of thread {}, which has no message",
+        """
+        SELECT DISTINCT thread FROM thread_ids
+        WHERE thread NOT IN (SELECT thread FROM messages)
+        """,
+    ),
+    (
+        "mailbox {} has the object id {} of another, or none",
+        """
+        SELECT name, object_id FROM mailboxes WHERE object_id = '' OR object_id IN (
+            SELECT object_id FROM mailboxes GROUP BY object_id HAVING count(*) > 1)
+        """,
     ),
     (
         "thrown-away message {} stands in a mailbox",
@@ -249,37 +282,52 @@ def _verify_blobs(
 ) -> None:
     before = {path.name for path in (folder / "blobs").iterdir()}
     named = set()
-    for message, prefix, frame, name, checksum, size in connection.execute(
-        "SELECT b.message, b.prefix, b.octets, b.file, b.checksum, m.size"
-        " FROM bodies b JOIN messages m ON m.id = b.message"
-    ):
+    connection.create_scalar_function("crc32", zlib.crc32, 1, deterministic=True)
+    for message, size, *kept in connection.execute(_KEPT):
+        _, name, _, _, _ = kept
         if name is not None:
             named.add(name)
-        if octets:
-            fault = _fault(folder / "blobs", frame, name, checksum, size - len(prefix))
-            if fault:
-                report.problems.append(
-                    Problem(folder.name, f"message {message}: {fault}")
-                )
+        fault = _fault(folder / "blobs", size, *kept) if octets else ""
+        if fault:
+            report.problems.append(Problem(folder.name, f"message {message}: {fault}"))
     for name in sorted(before - named):
         report.problems.append(Problem(folder.name, f"blob {name} is of no message"))
 
 
+_KEPT: Final = (
+    "SELECT m.id, m.size - m.prefix_size, b.octets, b.file, b.checksum,"
+    " substr(h.header, m.prefix_size + 1), crc32(h.header) = h.checksum"
+    " FROM messages m CROSS JOIN heads h ON h.message = m.id"
+    " CROSS JOIN bodies b ON b.message = m.id"
+)
+
+
 def _fault(
-    blobs: Path, frame: bytes | None, name: str | None, checksum: int | None, size: int
+    blobs: Path,
+    size: int,
+    kept: bytes | None,
+    name: str | None,
+    checksum: int | None,
+    header: bytes,
+    header_is_sound: int,
 ) -> str:
+    """What is wrong with the octets of a message, "" where nothing is."""
     try:
-        if frame is not None:
-            found = len(decompress(frame))  # zstd checks its own checksum
+        if kept is not None:
+            content = unpack(kept, checksum)  # zstd checks its own checksum
+            found = len(header) + len(content)
         elif name is None:
             return "neither octets nor a file"
         else:
-            content = map_file(blobs / name)
-            found = len(content)
-            if zlib.crc32(content) != checksum:
-                return f"blob {name} has changed"
+            mapped = map_file(blobs / name)
+            content, found = mapped[:], len(mapped)
+            header_is_sound &= mapped[: len(header)] == header
     except (OSError, zstandard.ZstdError) as error:
         return str(error)
+    if checksum is not None and zlib.crc32(content) != checksum:
+        return f"blob {name} has changed" if name else "its body has changed"
+    if not header_is_sound:
+        return "its header has changed"
     return "" if found == size else f"{found} octets instead of {size}"
 
 
@@ -310,12 +358,19 @@ def _verify_queue(path: Path, report: Report) -> None:
 
 _REPAIRS: Final = """
     DELETE FROM entries WHERE message NOT IN (
-        SELECT m.id FROM messages m JOIN bodies b ON b.message = m.id)
+        SELECT m.id FROM messages m JOIN heads h ON h.message = m.id
+        JOIN bodies b ON b.message = m.id)
         OR mailbox NOT IN (SELECT id FROM mailboxes WHERE selectable);
     DELETE FROM garbage WHERE message IN (SELECT message FROM entries);
     INSERT OR IGNORE INTO garbage SELECT id FROM messages
         WHERE id NOT IN (SELECT message FROM entries);
     DELETE FROM bodies WHERE message NOT IN (SELECT id FROM messages);
+    DELETE FROM heads WHERE message NOT IN (SELECT id FROM messages);
+    DELETE FROM rights
+        WHERE mailbox NOT IN (SELECT id FROM mailboxes WHERE selectable);
+    DELETE FROM annotations WHERE mailbox <> 0
+        AND mailbox NOT IN (SELECT id FROM mailboxes WHERE selectable);
+    DELETE FROM thread_ids WHERE thread NOT IN (SELECT thread FROM messages);
     DELETE FROM log WHERE kind = 1 AND EXISTS (SELECT 1 FROM entries e
         WHERE e.mailbox = log.mailbox AND e.uid BETWEEN log.first AND log.last);
     UPDATE entries SET size = (SELECT size FROM messages m WHERE m.id = message)
