@@ -7,12 +7,15 @@ from dataclasses import replace
 import pytest
 from tests.contracts.engines import CREDENTIALS, Engine, World
 
-from pyeonji.storage.directory import Alias, Domain
+from pyeonji.base.ids import MailboxId
+from pyeonji.storage.directory import Alias, Domain, Share
+from pyeonji.storage.entries import Quota
 from pyeonji.storage.errors import (
     AlreadyExists,
     NoSuchAccount,
     NoSuchAlias,
     NoSuchDomain,
+    NoteTooLarge,
 )
 
 
@@ -82,5 +85,65 @@ def test_domains_accounts_aliases(engine: Engine) -> None:
         await d.remove_domain("example.test")
         with pytest.raises(NoSuchDomain):
             await d.update_domain(Domain(name="example.test"))
+
+    engine.run(test)
+
+
+def test_quotas_are_kept(engine: Engine) -> None:
+    """Each of the three limits by itself."""
+
+    async def test(w: World) -> None:
+        d = w.store.directory
+        made = await d.add_account("lee@example.test", CREDENTIALS, quota_messages=5)
+        assert made.quota == Quota(messages=5)
+        await d.update_account(replace(made, quota_messages=None, quota_mailboxes=3))
+        kept = await d.account(made.id)
+        assert kept is not None
+        assert kept.quota == Quota(mailboxes=3)
+
+    engine.run(test)
+
+
+def test_shares_are_found_by_those_who_have_rights(engine: Engine) -> None:
+    """By address, as anyone, as an administrator; never one's own (RFC 4314 §2)."""
+
+    async def test(w: World) -> None:
+        d = w.store.directory
+        lee = await d.add_account("lee@example.test", CREDENTIALS)
+        boss = await d.add_account("boss@example.test", CREDENTIALS, administrator=True)
+        box = MailboxId
+        assert await d.shares(lee.id) == []
+        await d.note_share(w.account.id, box(1), ["LEE@EXAMPLE.test", "-anyone"])
+        await d.note_share(w.account.id, box(2), ["anyone", "lee@example.test"])
+        await d.note_share(w.account.id, box(3), ["administrators"])
+        await d.note_share(lee.id, box(9), ["authenticated"])
+        assert await d.shares(lee.id) == [
+            Share(owner=w.account.id, mailbox_id=box(1),
+                  identifiers=("lee@example.test",)),
+            Share(owner=w.account.id, mailbox_id=box(2),
+                  identifiers=("anyone", "lee@example.test")),
+        ]  # fmt: skip
+        assert [s.mailbox_id for s in await d.shares(w.account.id)] == [9]
+        assert {s.mailbox_id for s in await d.shares(boss.id)} == {2, 3, 9}
+        await d.note_share(w.account.id, box(2), [])
+        assert [s.mailbox_id for s in await d.shares(lee.id)] == [1]
+        await d.remove_account(lee.id)
+        assert {s.mailbox_id for s in await d.shares(boss.id)} == {3}
+        assert await d.shares(lee.id) == []
+
+    engine.run(test)
+
+
+def test_the_server_has_annotations(engine: Engine) -> None:
+    """Names are casefolded; None takes one away (RFC 5464 §6.2)."""
+
+    async def test(w: World) -> None:
+        d = w.store.directory
+        await d.annotate({"/Shared/Admin": b"mailto:a@b", "/shared/comment": b"x"})
+        await d.annotate({"/shared/COMMENT": None})
+        assert await d.annotations() == {"/shared/admin": b"mailto:a@b"}
+        with pytest.raises(NoteTooLarge):
+            await d.annotate({"/a": b"", "/b": b"x" * 65537})
+        assert len(await d.annotations()) == 1
 
     engine.run(test)

@@ -96,7 +96,7 @@ class Deliverer:
                 prefix=trace.encode() + prefix,
                 prepared=prepared,
                 internal_date=int(received_at),
-                quota_octets=account.quota_octets,
+                quota=account.quota,
             )
         )
         return Placed(account_id=account.id, delivered=delivered)

@@ -11,8 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pyeonji.storage.entries import Quota
+
 if TYPE_CHECKING:
-    from pyeonji.base.ids import AccountId
+    from collections.abc import Mapping, Sequence
+
+    from pyeonji.base.ids import AccountId, MailboxId
     from pyeonji.protocol.sasl.steps import ScramKeys
 
 
@@ -36,6 +40,17 @@ class Account:
     enabled: bool = True
     administrator: bool = False  # may see and change all of the system
     turn_domains: tuple[str, ...] = ()  # domains it may ETRN and TURN
+    quota_messages: int | None = None
+    quota_mailboxes: int | None = None
+
+    @property
+    def quota(self) -> Quota:
+        """What it may hold."""
+        return Quota(
+            octets=self.quota_octets,
+            messages=self.quota_messages,
+            mailboxes=self.quota_mailboxes,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +59,15 @@ class Alias:
 
     address: str
     targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A mailbox of another account in which an account was given rights."""
+
+    owner: AccountId
+    mailbox_id: MailboxId
+    identifiers: tuple[str, ...]  # those given rights that mean the account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +97,17 @@ class Directory(Protocol):
 
     async def credentials(self, account_id: AccountId) -> Credentials | None:
         """An account's credentials."""
+
+    async def shares(self, account_id: AccountId) -> list[Share]:
+        """Mailboxes of others that an account may see, by owner and mailbox.
+
+        By its address, as "anyone" and "authenticated", and as one of the
+        "administrators". The mailbox may be gone, or the rights taken by a
+        negative identifier: ask the owner's account for its rights.
+        """
+
+    async def annotations(self) -> dict[str, bytes]:
+        """Annotations of the server itself: name -> value."""
 
     async def domains(self) -> list[Domain]:
         """All, by name."""
@@ -113,6 +148,22 @@ class Directory(Protocol):
 
     async def remove_account(self, account_id: AccountId) -> None:
         """Take it out of the directory; its folder is MailStore.erase's business."""
+
+    async def note_share(
+        self, owner: AccountId, mailbox_id: MailboxId, identifiers: Sequence[str]
+    ) -> None:
+        """Keep who has rights in a mailbox, instead of what was kept of it.
+
+        To be called after `AccountStore.set_rights`, with all identifiers that
+        have rights; negative ones are left out. None forgets the mailbox.
+        """
+
+    async def annotate(self, changes: Mapping[str, bytes | None]) -> None:
+        """Set annotations of the server, or remove those given as None.
+
+        Raises:
+            TooManyNotes, NoteTooLarge.
+        """
 
     async def add_alias(self, alias: Alias) -> None:
         """Raises AlreadyExists, NoSuchDomain."""

@@ -20,7 +20,7 @@ from pyeonji.storage.embedded import Store, accountfile, open_store
 from pyeonji.storage.embedded.account import EmbeddedAccount
 from pyeonji.storage.embedded.sqlite import connect
 from pyeonji.storage.embedded.verify import repair, verify
-from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.errors import NoMoreUids, StorageUnavailable
 from pyeonji.storage.mailboxes import FlagChange, NewMessage
 from pyeonji.storage.queue import NewLetter, Recipient
 
@@ -234,3 +234,25 @@ def test_damaged_octets_are_found(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert len(problems) == 4
     assert "stray" in problems[3]
+
+
+def test_the_last_uid(tmp_path: Path) -> None:
+    """No uid is given that would leave none to be next (RFC 3501 §2.3.1.1)."""
+
+    async def test(_: Store, mail: EmbeddedAccount) -> None:
+        boxes = [(await mail.mailbox(name)).id for name in ("INBOX", "Sent")]
+        await mail.append(boxes[0], [MESSAGE])
+        connection = apsw.Connection(str(mail.file.path))
+        connection.execute("UPDATE mailboxes SET uid_next = ?", (2**32 - 2,))
+        connection.close()
+        assert await mail.append(boxes[0], [MESSAGE]) == [2**32 - 2]
+        for refused in (
+            mail.append(boxes[0], [MESSAGE]),
+            mail.copy(boxes[0], [(1, 2**32)], boxes[1]),
+        ):
+            with pytest.raises(NoMoreUids, match="its last uid"):
+                await refused
+        assert await mail.uids(boxes[1]) == []
+        await mail.copy(boxes[0], [(1, 1)], boxes[1])
+
+    run(tmp_path, test)

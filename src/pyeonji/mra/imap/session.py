@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyeonji.storage.authentication import Authenticator
     from pyeonji.storage.content import Content, Spool
     from pyeonji.storage.directory import Account, Directory
-    from pyeonji.storage.mailboxes import AccountStore, MailStore
+    from pyeonji.storage.mailboxes import AccountStore, MailStore, Quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +94,11 @@ class Session:
     def has_selected(self) -> bool:
         """Whether a mailbox is selected."""
         return self._selected is not None
+
+    @property
+    def quota(self) -> Quota | None:
+        """What the account may hold."""
+        return self.user.quota if self.user is not None else None
 
     @property
     def quota_octets(self) -> int | None:

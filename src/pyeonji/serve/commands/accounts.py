@@ -28,6 +28,14 @@ FromStdin = Annotated[
 Quota = Annotated[
     str | None, typer.Option(help='Most octets it may keep, e.g. "5 GB"; "none".')
 ]
+QuotaMessages = Annotated[
+    str | None,
+    typer.Option("--quota-messages", help='Most messages it may keep; "none".'),
+]
+QuotaMailboxes = Annotated[
+    str | None,
+    typer.Option("--quota-mailboxes", help='Most mailboxes it may make; "none".'),
+]
 Turn = Annotated[
     list[str] | None,
     typer.Option("--turn-domain", help="A domain it may ETRN and TURN (repeatable)."),
@@ -70,6 +78,15 @@ def quota_octets(text: str | None) -> int | None:
         raise typer.BadParameter(str(refused), param_hint="--quota") from None
 
 
+def quota_number(text: str | None, option: str) -> int | None:
+    """A number of things as written on the command line."""
+    if text is None or text == "none":
+        return None
+    if not text.isascii() or not text.isdecimal():
+        raise typer.BadParameter("a number, or none", param_hint=option)
+    return int(text)
+
+
 @app.command(
     "add",
     epilog="Example: `echo secret | pyeonji account add kim@example.org "
@@ -80,6 +97,8 @@ def add(
     address: Address,
     name: Annotated[str, typer.Option(help="Display name.")] = "",
     quota: Quota = None,
+    quota_messages: QuotaMessages = None,
+    quota_mailboxes: QuotaMailboxes = None,
     turn_domain: Turn = None,
     *,
     administrator: Annotated[
@@ -97,6 +116,8 @@ def add(
             credentials_for(kept, store, password),
             name=name,
             quota_octets=quota_octets(quota),
+            quota_messages=quota_number(quota_messages, "--quota-messages"),
+            quota_mailboxes=quota_number(quota_mailboxes, "--quota-mailboxes"),
             administrator=administrator,
             turn_domains=tuple(turn_domain or ()),
         )
@@ -127,9 +148,12 @@ def list_(
                     "enabled": account.enabled,
                     "administrator": account.administrator,
                     "quota_octets": account.quota_octets,
+                    "quota_messages": account.quota_messages,
+                    "quota_mailboxes": account.quota_mailboxes,
                     "turn_domains": list(account.turn_domains),
                     "messages": usage.messages,
                     "octets": usage.octets,
+                    "mailboxes": usage.mailboxes,
                 }
             )
         return rows
@@ -186,6 +210,8 @@ def set_(
     address: Address,
     name: Annotated[str | None, typer.Option(help="Display name.")] = None,
     quota: Quota = None,
+    quota_messages: QuotaMessages = None,
+    quota_mailboxes: QuotaMailboxes = None,
     turn_domain: Turn = None,
     *,
     enabled: Annotated[
@@ -203,6 +229,12 @@ def set_(
             account = replace(account, name=name)
         if quota is not None:
             account = replace(account, quota_octets=quota_octets(quota))
+        if quota_messages is not None:
+            number = quota_number(quota_messages, "--quota-messages")
+            account = replace(account, quota_messages=number)
+        if quota_mailboxes is not None:
+            number = quota_number(quota_mailboxes, "--quota-mailboxes")
+            account = replace(account, quota_mailboxes=number)
         if turn_domain is not None:
             account = replace(account, turn_domains=tuple(turn_domain))
         if enabled is not None:

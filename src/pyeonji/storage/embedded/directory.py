@@ -15,8 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pyeonji.base.ids import AccountId
-from pyeonji.protocol.sasl.steps import ScramKeys
-from pyeonji.storage.directory import Account, Alias, Credentials, Domain
+from pyeonji.storage.directory import Account, Alias, Domain
+from pyeonji.storage.embedded import sharing
+from pyeonji.storage.embedded.directory_schema import (
+    ACCOUNT,
+    MIGRATIONS,
+    account_of,
+    credentials_of,
+    to_json,
+)
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
@@ -34,100 +41,17 @@ from pyeonji.storage.errors import (
 from pyeonji.storage.names import canonical, canonical_domain, domain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
+
+    from pyeonji.base.ids import MailboxId
+    from pyeonji.storage.directory import Credentials, Share
 
 MAX_REMEMBERED: Final = 20_000
 """Answers kept in memory, those of "there is none" included."""
 
-MIGRATIONS: Final = (
-    """
-    CREATE TABLE domains (
-        name TEXT PRIMARY KEY,
-        administrator TEXT,
-        catch_all TEXT
-    ) WITHOUT ROWID;
-    CREATE TABLE accounts (
-        id TEXT PRIMARY KEY,
-        address TEXT NOT NULL UNIQUE,
-        domain TEXT NOT NULL REFERENCES domains,
-        name TEXT NOT NULL,
-        quota_octets INTEGER,
-        enabled INTEGER NOT NULL,
-        administrator INTEGER NOT NULL,
-        turn_domains TEXT NOT NULL,     -- JSON
-        credentials TEXT NOT NULL       -- JSON
-    ) WITHOUT ROWID;
-    CREATE INDEX accounts_of_domain ON accounts (domain);
-    CREATE TABLE aliases (
-        address TEXT PRIMARY KEY,
-        domain TEXT NOT NULL REFERENCES domains,
-        targets TEXT NOT NULL           -- JSON
-    ) WITHOUT ROWID;
-    -- ids of accounts that were: never given again
-    CREATE TABLE former_accounts (id TEXT PRIMARY KEY, address TEXT) WITHOUT ROWID;
-    """,
-)
-
-_ACCOUNT: Final = (
-    "SELECT id, address, name, quota_octets, enabled, administrator, turn_domains"
-    " FROM accounts "
-)
 _WANTED: Final = {f.name for f in fields(Account)} - {"id", "address"}
-
-
-class _KeptKeys(msgspec.Struct):
-    salt: bytes
-    iterations: int
-    stored_key: bytes
-    server_key: bytes
-
-
-class _KeptCredentials(msgspec.Struct):
-    password_hash: str
-    scram_sha1: _KeptKeys
-    scram_sha256: _KeptKeys
-    legacy_secret: bytes | None = None
-
-
-def _account(row: tuple[Any, ...] | None) -> Account | None:
-    if row is None:
-        return None
-    return Account(
-        id=AccountId(row[0]),
-        address=row[1],
-        name=row[2],
-        quota_octets=row[3],
-        enabled=bool(row[4]),
-        administrator=bool(row[5]),
-        turn_domains=tuple(msgspec.json.decode(row[6])),
-    )
-
-
-def _keys(kept: _KeptKeys) -> ScramKeys:
-    return ScramKeys(
-        salt=kept.salt,
-        iterations=kept.iterations,
-        stored_key=kept.stored_key,
-        server_key=kept.server_key,
-    )
-
-
-def _credentials(row: tuple[Any, ...] | None) -> Credentials | None:
-    if row is None:
-        return None
-    kept = msgspec.json.decode(row[0], type=_KeptCredentials)
-    return Credentials(
-        password_hash=kept.password_hash,
-        scram_sha1=_keys(kept.scram_sha1),
-        scram_sha256=_keys(kept.scram_sha256),
-        legacy_secret=kept.legacy_secret,
-    )
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 class EmbeddedDirectory:
@@ -180,13 +104,13 @@ class EmbeddedDirectory:
         return row and Alias(address=row[0], targets=tuple(msgspec.json.decode(row[1])))
 
     def _read_account(self, account_id: str) -> Account | None:
-        return _account(one(self._reader, _ACCOUNT + "WHERE id = ?", (account_id,)))
+        return account_of(one(self._reader, ACCOUNT + "WHERE id = ?", (account_id,)))
 
     def _read_account_at(self, address: str) -> Account | None:
-        return _account(one(self._reader, _ACCOUNT + "WHERE address = ?", (address,)))
+        return account_of(one(self._reader, ACCOUNT + "WHERE address = ?", (address,)))
 
     def _read_credentials(self, account_id: str) -> Credentials | None:
-        return _credentials(
+        return credentials_of(
             one(
                 self._reader,
                 "SELECT credentials FROM accounts WHERE id = ?",
@@ -227,6 +151,25 @@ class EmbeddedDirectory:
         )
         return found
 
+    async def shares(self, account_id: AccountId) -> list[Share]:
+        """See Directory."""
+        account = await self.account(account_id)
+        if account is None:
+            return []
+        found: list[Share] = self._look_up(
+            "shares",
+            account_id,
+            lambda _: sharing.read_shares(self._reader, account),
+        )
+        return list(found)
+
+    async def annotations(self) -> dict[str, bytes]:
+        """See Directory."""
+        found: dict[str, bytes] = self._look_up(
+            "annotations", "", lambda _: sharing.read_annotations(self._reader)
+        )
+        return dict(found)
+
     async def domains(self) -> list[Domain]:
         """See Directory."""
         with errors_named():
@@ -240,9 +183,9 @@ class EmbeddedDirectory:
         name = domain and canonical_domain(domain)
         with errors_named():
             rows = self._reader.execute(
-                _ACCOUNT + "WHERE ?1 IS NULL OR domain = ?1 ORDER BY address", (name,)
+                ACCOUNT + "WHERE ?1 IS NULL OR domain = ?1 ORDER BY address", (name,)
             ).fetchall()
-        return [account for row in rows if (account := _account(row))]
+        return [account for row in rows if (account := account_of(row))]
 
     async def aliases(self, domain: str | None = None) -> list[Alias]:
         """See Directory."""
@@ -327,7 +270,7 @@ class EmbeddedDirectory:
         def job(connection: Database) -> None:
             domain = _check_free(connection, address)
             connection.execute(
-                "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     account.id,
                     address,
@@ -336,8 +279,10 @@ class EmbeddedDirectory:
                     account.quota_octets,
                     account.enabled,
                     account.administrator,
-                    _json(account.turn_domains),
-                    _json(credentials),
+                    to_json(account.turn_domains),
+                    to_json(credentials),
+                    account.quota_messages,
+                    account.quota_mailboxes,
                 ),
             )
             connection.execute(
@@ -363,8 +308,8 @@ class EmbeddedDirectory:
                 _check_free(connection, address)
             connection.execute(
                 "UPDATE accounts SET address = ?, domain = ?, name = ?,"
-                " quota_octets = ?, enabled = ?, administrator = ?, turn_domains = ?"
-                " WHERE id = ?",
+                " quota_octets = ?, enabled = ?, administrator = ?, turn_domains = ?,"
+                " quota_messages = ?, quota_mailboxes = ? WHERE id = ?",
                 (
                     address,
                     domain_of(address),
@@ -372,7 +317,9 @@ class EmbeddedDirectory:
                     account.quota_octets,
                     account.enabled,
                     account.administrator,
-                    _json(account.turn_domains),
+                    to_json(account.turn_domains),
+                    account.quota_messages,
+                    account.quota_mailboxes,
                     account.id,
                 ),
             )
@@ -387,7 +334,7 @@ class EmbeddedDirectory:
         def job(connection: Database) -> None:
             connection.execute(
                 "UPDATE accounts SET credentials = ? WHERE id = ?",
-                (_json(credentials), account_id),
+                (to_json(credentials), account_id),
             )
             if not connection.changes():
                 raise NoSuchAccount(account_id)
@@ -409,12 +356,27 @@ class EmbeddedDirectory:
                 "INSERT OR IGNORE INTO former_accounts VALUES (?, ?)",
                 (account_id, row[0]),
             )
+            connection.execute("DELETE FROM shares WHERE owner = ?", (account_id,))
             connection.execute(
                 "UPDATE domains SET administrator = NULL WHERE administrator = ?",
                 (account_id,),
             )
 
         await self._write(job)
+
+    async def note_share(
+        self, owner: AccountId, mailbox_id: MailboxId, identifiers: Sequence[str]
+    ) -> None:
+        """See Directory."""
+        await self._write(
+            lambda connection: sharing.note_share(
+                connection, owner, mailbox_id, identifiers
+            )
+        )
+
+    async def annotate(self, changes: Mapping[str, bytes | None]) -> None:
+        """See Directory."""
+        await self._write(lambda connection: sharing.annotate(connection, changes))
 
     async def add_alias(self, alias: Alias) -> None:
         """See Directory."""
@@ -425,7 +387,7 @@ class EmbeddedDirectory:
             domain = _check_free(connection, address)
             connection.execute(
                 "INSERT INTO aliases VALUES (?, ?, ?)",
-                (address, domain, _json(targets)),
+                (address, domain, to_json(targets)),
             )
 
         await self._write(job)

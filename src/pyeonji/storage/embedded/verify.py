@@ -15,7 +15,7 @@ import apsw
 import msgspec
 import zstandard
 
-from pyeonji.storage.embedded import directory, letters, mail_schema
+from pyeonji.storage.embedded import directory_schema, letters, mail_schema
 from pyeonji.storage.embedded.accountfile import FILE_NAME
 from pyeonji.storage.embedded.octets import decompress, map_file, unpack
 from pyeonji.storage.embedded.sqlite import (
@@ -249,11 +249,15 @@ def _open(path: Path, migrations: Any, report: Report) -> Database | None:
 def _verify_directory(path: Path, report: Report) -> None:
     if not path.exists():
         return
-    connection = _open(path, directory.MIGRATIONS, report)
+    connection = _open(path, directory_schema.MIGRATIONS, report)
     if connection is None:
         return
     for row in connection.execute("PRAGMA foreign_key_check").fetchall():
         report.problems.append(Problem(str(path), f"row of {row[0]} without a domain"))
+    for (owner,) in connection.execute(
+        "SELECT DISTINCT owner FROM shares WHERE owner NOT IN (SELECT id FROM accounts)"
+    ).fetchall():
+        report.problems.append(Problem(str(path), f"shares of {owner}, who is gone"))
     connection.close()
 
 
