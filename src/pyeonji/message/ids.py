@@ -58,7 +58,11 @@ def _text(octets: bytes) -> str:
 
 def unique(ids: list[str]) -> list[str]:
     """Each id once, where it stood first; no more than MAX_REFERENCES."""
-    kept = list(dict.fromkeys(ids))
-    if len(kept) > MAX_REFERENCES:
-        del kept[1 : len(kept) - MAX_REFERENCES + 1]
-    return kept
+    return bounded(list(dict.fromkeys(ids)))
+
+
+def bounded(ids: list[str]) -> list[str]:
+    """No more than MAX_REFERENCES: the first and the last ones."""
+    if len(ids) > MAX_REFERENCES:
+        return [ids[0], *ids[1 - MAX_REFERENCES :]]
+    return ids

@@ -33,7 +33,7 @@ class Prepared:
     body_structure: bytes  # IMAP BODYSTRUCTURE, ready for the wire
     parts: bytes  # packed part map; message.parts.unpack() reads it
     message_id: str  # "<…>" or ""
-    references: str  # message ids of References and In-Reply-To, space-joined
+    references: str  # message ids, see message.thread.references
     sent_date: int | None  # Date in Unix seconds
     sent_day: int | None  # the day it says, since 1970, zone disregarded
     subject: str  # decoded, whole
@@ -61,7 +61,7 @@ def prepare(octets: Octets) -> Prepared:
         body_structure=body_structure(root),
         parts=pack(root),
         message_id=message_id(header),
-        references=" ".join(references(header)),
+        references=references(header),
         sent_date=date.unix_seconds if date is not None else None,
         sent_day=date.day if date is not None else None,
         subject=subject,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.message.ids import parse_id, parse_ids, unique
+from pyeonji.message.ids import bounded, parse_id, parse_ids, unique
 
 if TYPE_CHECKING:
     from pyeonji.message.header import Header
@@ -16,12 +16,9 @@ MAX_SUBJECT: Final = 998
 _SPACE = re.compile(r"[ \t\r\n]+")
 _BLOB: Final = r"\[[^\[\]]*+\][ \t]*+"
 _TRAILER = re.compile(r"(?:[ \t]++|\(fwd\))\Z", re.IGNORECASE)
-# subj-refwd of RFC 5256 §5; also the words for Re and Fwd that Korean and
-# other mailers write. LIBERTY: the RFC knows re, fw and fwd only.
+# subj-refwd of RFC 5256 §5; words of other languages are no leaders (§7)
 _LEADER = re.compile(
-    rf"(?:{_BLOB})*+(?:re|fwd?|aw|sv|vs|wg|tr|rv|res|enc|회신|답장|전달|回复|答复|转发|返信|転送)"
-    rf"[ \t]*+(?:{_BLOB})?+[:：]",
-    re.IGNORECASE,
+    rf"(?:{_BLOB})*+(?:re|fwd?)[ \t]*+(?:{_BLOB})?+:", re.IGNORECASE | re.ASCII
 )
 _LEADING_BLOB = re.compile(_BLOB)
 _FWD_WRAPPER = re.compile(r"\[fwd:(.*)\]\Z", re.IGNORECASE | re.DOTALL)
@@ -75,19 +72,27 @@ def is_reply_or_forward(subject: str) -> bool:
     )
 
 
-def references(header: Header) -> list[str]:
-    """Ids of the messages before this one, oldest first.
+def references(header: Header) -> str:
+    """Ids of the messages before this one, oldest first, joined by spaces.
 
-    References, and then In-Reply-To where it says something else (RFC 5256
-    §3, REFERENCES, takes the first id of In-Reply-To only without References;
-    JMAP threads look at both).
+    Before a tab those of RFC 5256 §3, REFERENCES: of References, or the first
+    of In-Reply-To where there are none. After it what else In-Reply-To names:
+    other ways of threading look at both.
     """
     found: list[str] = []
     for value in header.all(b"references"):
         found += parse_ids(value)
+    others: list[str] = []
     for value in header.all(b"in-reply-to"):
-        found += parse_ids(value)
-    return unique(found) if found else found
+        others += parse_ids(value)
+    if not found:
+        found = others[:1]
+    first = " ".join(bounded(found))
+    if not others:
+        return first
+    known = set(found)
+    more = " ".join(unique([one for one in others if one not in known]))
+    return f"{first}\t{more}" if more else first
 
 
 def message_id(header: Header) -> str:

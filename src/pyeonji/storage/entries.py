@@ -99,12 +99,13 @@ class Column(IntEnum):
     SORT_TO = 16
     SORT_CC = 17
     HEADER_MESSAGE_ID = 18  # str, "" where there is none
-    REFERENCES = 19  # str, message ids joined by one space
+    REFERENCES = 19  # str, message ids, see message.thread.references
     PREVIEW = 20  # str (RFC 8970)
     THREAD_ID = 21  # int, the same for all messages of a thread (RFC 8474 §5.2)
     HEADER = 22  # bytes, the whole header section, prefix and empty line included
     SORT_DISPLAY_FROM = 23  # str, name or address, normalised (RFC 5957 §3)
     SORT_DISPLAY_TO = 24
+    SUBJECT = 25  # str, decoded, whole
 
 
 Row = tuple[Any, ...]

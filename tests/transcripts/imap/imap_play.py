@@ -3,7 +3,8 @@ r"""Plays IMAP conversations against the real door, shell and storage.
 A script has lines `C: …` (the client says), `S: …` (it must hear exactly this
 next), with a number for further clients (`C2:`, `S2:`), and `#` for remarks.
 Lines end in CRLF on the wire. Holes in what is heard: `<n>` a number, `<any>`
-anything. A script fails if something is left unsaid.
+anything; `<all>` first in a line passes over lines until one matches its rest.
+A script fails if something is left unsaid.
 """
 
 from __future__ import annotations
@@ -258,6 +259,10 @@ async def _play(script: str, *, log_in: bool, options: Options) -> None:
                 assert not client.transport.heard, (line, client.transport.heard)
                 client.say(text.encode("utf-8") + b"\r\n")
                 await client.settle()
+            elif text.startswith("<all>"):
+                wanted = _pattern(text.removeprefix("<all>"))
+                while not re.fullmatch(wanted, await client.line(), re.DOTALL):
+                    pass
             else:
                 heard = await client.line()
                 assert re.fullmatch(_pattern(text), heard, re.DOTALL), (

@@ -5,11 +5,10 @@ import dataclasses
 
 from tests.transcripts.imap.imap_play import OPTIONS, play
 
+from pyeonji.protocol.imap.capabilities import AFTER_LOGIN
+
 BEFORE = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
-AFTER = (
-    "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN"
-    " SPECIAL-USE CREATE-SPECIAL-USE"
-)
+AFTER = AFTER_LOGIN.decode("ascii")
 IN_CLEAR = dataclasses.replace(OPTIONS, plaintext_auth=False)
 
 

@@ -270,8 +270,10 @@ def test_search() -> None:
         C: f SEARCH KEYWORD WORK LARGER 10 SMALLER 100000 UID 1:2
         S: * SEARCH 2
         S: f OK That is all.
+        # beyond the mailbox is nothing, and no error (RFC 7377 §2)
         C: g SEARCH 4
-        S: g BAD No message has that number.
+        S: * SEARCH
+        S: g OK That is all.
         C: h SEARCH CHARSET UTF-8 SUBJECT {6+}
         C: 편지
         S: * SEARCH

@@ -210,7 +210,7 @@ def test_message_ids() -> None:
         ("[only]", "[only]"),
         ("Re:", ""),
         ("a  b\tc", "a b c"),
-        ("회신: 편지", "편지"),
+        ("회신: 편지", "회신: 편지"),  # translations are no leaders (§7)
         ("Regarding: x", "regarding: x"),
         ("", ""),
     ],

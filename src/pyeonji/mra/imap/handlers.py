@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mra.imap import (
     append,
+    contexts,
     copy,
     fetch,
     general,
@@ -13,9 +14,12 @@ from pyeonji.mra.imap import (
     listing,
     login,
     mailboxes,
+    multisearch,
     search,
     select,
+    sort,
     store,
+    thread,
 )
 from pyeonji.protocol.imap import commands
 
@@ -55,6 +59,10 @@ HANDLERS: Final[dict[type, Handler]] = {
     commands.Idle: idle.idle,
     commands.IdleEnded: idle.idle_ended,
     commands.Search: search.search,
+    commands.Sort: sort.sort,
+    commands.Thread: thread.thread,
+    commands.MultiSearch: multisearch.multi_search,
+    commands.CancelUpdate: contexts.cancel_update,
     commands.Fetch: fetch.fetch,
     commands.Store: store.store,
     commands.Copy: copy.copy,

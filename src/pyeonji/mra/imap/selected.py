@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.mra.imap.contexts import Contexts
 from pyeonji.mra.imap.uid_map import UidMap, expunge_numbers
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.responses import RECENT
@@ -36,8 +37,8 @@ class Selected:
     """One mailbox as one session has been told of it."""
 
     __slots__ = (
-        "account", "dirty", "keywords", "mailbox_id", "name", "read_only",
-        "recents", "since", "told", "uid_validity", "vanished", "view",
+        "account", "contexts", "dirty", "keywords", "mailbox_id", "name", "read_only",
+        "recents", "saved", "since", "told", "uid_validity", "vanished", "view",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +61,8 @@ class Selected:
         self.vanished: list[int] = []  # expunged, not told yet
         self.told: dict[int, int] = {}  # uid: mod-seq of flags that the client knows
         self.keywords = set(WELL_KNOWN_KEYWORDS)
+        self.saved: list[tuple[int, int]] = []  # "$", as uid ranges (RFC 5182)
+        self.contexts = Contexts()
 
     # -- what a client names
 
@@ -69,6 +72,8 @@ class Selected:
         Raises:
             NoSuchNumber: a sequence number is larger than the mailbox.
         """
+        if messages.saved:
+            return self.saved
         view = self.view
         if by_uid:
             last = view.last  # what came later, the client cannot mean
@@ -132,6 +137,7 @@ class Selected:
         """
         if not changed:
             return
+        self.contexts.touch(entry[0] for entry in changed)
         sequences = {entry[3] for entry in changed}
         if min(sequences) == self.since + 1 and max(sequences) == self.since + len(
             sequences
@@ -158,7 +164,13 @@ class Selected:
         changes = await self.account.changes(self.mailbox_id, self.since)
         if changes.gone:
             raise Gone
-        return await self._apply(changes, expunges=expunges)
+        if not self.contexts:
+            return await self._apply(changes, expunges=expunges)
+        # numbers of what goes are those before EXPUNGE, of what comes those
+        # after EXISTS (RFC 5267 §4.3.3, §4.3.4)
+        before, after = await self.contexts.follow(self, changes)
+        told = await self._apply(changes, expunges=expunges)
+        return before + told + after(self)
 
     async def _apply(self, changes: Changes, *, expunges: bool) -> bytes:
         self.since = changes.highest_mod_seq

@@ -170,7 +170,10 @@ class Session:
         if selected is None:
             return
         if only_if_dirty and not (
-            selected.dirty or selected.told or (expunges and selected.vanished)
+            selected.dirty
+            or selected.told
+            or selected.contexts.touched
+            or (expunges and selected.vanished)
         ):
             return
         told = await selected.refresh(expunges=expunges)

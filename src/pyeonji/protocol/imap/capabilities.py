@@ -40,6 +40,9 @@ TABLE: Final = (
     Capability(b"CHILDREN", When.AFTER_LOGIN),  # RFC 3348
     Capability(b"SPECIAL-USE", When.AFTER_LOGIN),  # RFC 6154
     Capability(b"CREATE-SPECIAL-USE", When.AFTER_LOGIN),  # RFC 6154
+    Capability(b"ESEARCH", When.AFTER_LOGIN),  # RFC 4731
+    Capability(b"SEARCHRES", When.AFTER_LOGIN),  # RFC 5182
+    Capability(b"WITHIN", When.AFTER_LOGIN),  # RFC 5032
 )
 
 

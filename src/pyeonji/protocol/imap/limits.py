@@ -28,6 +28,18 @@ MAX_TAG: Final = 128
 MAX_SEARCH_DEPTH: Final = 200
 """Nested search keys (parentheses, NOT, OR)."""
 
+MAX_SORT_CRITERIA: Final = 20
+"""Criteria of one SORT."""
+
+MAX_SOURCES: Final = 20
+"""Sources of one ESEARCH."""
+
+MAX_SOURCE_NAMES: Final = 1000
+"""Mailboxes that one source of ESEARCH names."""
+
+MAX_CANCELLED: Final = 64
+"""Tags in one CANCELUPDATE."""
+
 MAX_SECTION_DEPTH: Final = 100
 """Numbers in a body section's part path."""
 

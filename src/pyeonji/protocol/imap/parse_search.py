@@ -1,154 +1,45 @@
-"""Parsing SEARCH into a tree of keys (RFC 3501 §6.4.4).
+"""Parsing SEARCH (RFC 3501 §6.4.4): its return options and its tree of keys.
 
-A string argument stays octets: its charset is the command's, and turning it
-into text is left to who carries the search out. Dates are days since 1970.
+The keys of every extension are rows of `KEYS`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.protocol.imap.commands import Search
+from pyeonji.protocol.imap.commands.searching import Search
 from pyeonji.protocol.imap.dates import parse_date
 from pyeonji.protocol.imap.limits import MAX_SEARCH_DEPTH
-from pyeonji.protocol.imap.tokens import BadSyntax
+from pyeonji.protocol.imap.parse_returns import returns_of
+from pyeonji.protocol.imap.search_keys import (
+    AllOf,
+    AnyOf,
+    DateField,
+    DateKey,
+    FilterKey,
+    FlagKey,
+    FuzzyKey,
+    HeaderKey,
+    KeywordKey,
+    MessagesKey,
+    ModSeqKey,
+    NotKey,
+    ObjectKey,
+    SizeKey,
+    TextField,
+    TextKey,
+    WithinKey,
+)
+from pyeonji.protocol.imap.tokens import Arguments, BadSyntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyeonji.protocol.imap.sequences import SequenceSet
-    from pyeonji.protocol.imap.tokens import Arguments
-
-
-class FlagKey(Enum):
-    """Keys without arguments."""
-
-    ALL = b"ALL"
-    ANSWERED = b"ANSWERED"
-    DELETED = b"DELETED"
-    DRAFT = b"DRAFT"
-    FLAGGED = b"FLAGGED"
-    NEW = b"NEW"
-    OLD = b"OLD"
-    RECENT = b"RECENT"
-    SEEN = b"SEEN"
-    UNANSWERED = b"UNANSWERED"
-    UNDELETED = b"UNDELETED"
-    UNDRAFT = b"UNDRAFT"
-    UNFLAGGED = b"UNFLAGGED"
-    UNSEEN = b"UNSEEN"
-
-
-class TextField(Enum):
-    """Keys with a string to be found."""
-
-    BCC = b"BCC"
-    BODY = b"BODY"
-    CC = b"CC"
-    FROM = b"FROM"
-    SUBJECT = b"SUBJECT"
-    TEXT = b"TEXT"
-    TO = b"TO"
-
-
-class DateField(Enum):
-    """Keys with a date."""
-
-    BEFORE = b"BEFORE"
-    ON = b"ON"
-    SINCE = b"SINCE"
-    SENTBEFORE = b"SENTBEFORE"
-    SENTON = b"SENTON"
-    SENTSINCE = b"SENTSINCE"
-
-
-@dataclass(frozen=True, slots=True)
-class TextKey:
-    """One of BCC, BODY, CC, FROM, SUBJECT, TEXT, TO."""
-
-    where: TextField
-    octets: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderKey:
-    """HEADER field-name string."""
-
-    name: bytes
-    octets: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class DateKey:
-    """A date key; `day` is days since 1970."""
-
-    which: DateField
-    day: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeywordKey:
-    """KEYWORD flag, or UNKEYWORD where not `present`."""
-
-    keyword: bytes
-    present: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SizeKey:
-    """LARGER, or SMALLER where not `larger`."""
-
-    larger: bool
-    octets: int
-
-
-@dataclass(frozen=True, slots=True)
-class MessagesKey:
-    """A sequence set, or UID sequence-set."""
-
-    by_uid: bool
-    messages: SequenceSet
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """Keys that must all match."""
-
-    keys: tuple[Key, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """OR: chains of it become one."""
-
-    keys: tuple[Key, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NotKey:
-    """NOT."""
-
-    key: Key
-
-
-Key = (
-    FlagKey
-    | TextKey
-    | HeaderKey
-    | DateKey
-    | KeywordKey
-    | SizeKey
-    | MessagesKey
-    | AllOf
-    | AnyOf
-    | NotKey
-)
+    from pyeonji.protocol.imap.search_keys import Key
 
 
 def parse_search(tag: bytes, arguments: Arguments) -> Search:
-    """SEARCH [SP "CHARSET" SP astring] 1*(SP search-key)."""
+    """SEARCH [SP search-return-opts] [SP "CHARSET" SP astring] 1*(SP search-key)."""
     return _search(tag, arguments, by_uid=False)
 
 
@@ -158,6 +49,13 @@ def parse_uid_search(tag: bytes, arguments: Arguments) -> Search:
 
 
 def _search(tag: bytes, arguments: Arguments, *, by_uid: bool) -> Search:
+    returns = returns_of(arguments)
+    charset, key = program(arguments)
+    return Search(tag=tag, by_uid=by_uid, charset=charset, key=key, returns=returns)
+
+
+def program(arguments: Arguments) -> tuple[bytes, Key]:
+    """Charset and key: [SP "CHARSET" SP astring] 1*(SP search-key), to the end."""
     arguments.space()
     charset = b""
     if arguments.take_word(b"CHARSET"):
@@ -166,7 +64,29 @@ def _search(tag: bytes, arguments: Arguments, *, by_uid: bool) -> Search:
         arguments.space()
     key = _keys(arguments, 0)
     arguments.end()
-    return Search(tag=tag, by_uid=by_uid, charset=charset, key=key)
+    return charset, key
+
+
+def criteria(arguments: Arguments) -> tuple[bytes, Key]:
+    """Charset and key: SP charset 1*(SP search-key) of SORT and THREAD."""
+    arguments.space()
+    charset = arguments.astring()
+    arguments.space()
+    key = _keys(arguments, 0)
+    arguments.end()
+    return charset, key
+
+
+def parse_kept(text: bytes) -> Key:
+    """The keys of a filter, as they are kept (RFC 5466 §3.2).
+
+    Raises:
+        BadSyntax: it is no whole list of search keys.
+    """
+    arguments = Arguments([text])
+    key = _keys(arguments, 0)
+    arguments.end()
+    return key
 
 
 def _keys(arguments: Arguments, depth: int) -> Key:
@@ -185,7 +105,7 @@ def _key(arguments: Arguments, depth: int) -> Key:
         arguments.expect(b")")
         return inner
     first = arguments.peek()
-    if 0x30 <= first <= 0x39 or first == 0x2A:
+    if 0x30 <= first <= 0x39 or first in (0x2A, 0x24):
         return MessagesKey(by_uid=False, messages=arguments.sequence_set())
     name = arguments.word()
     parse = KEYS.get(name)
@@ -233,6 +153,45 @@ def _uid_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG
     return MessagesKey(by_uid=True, messages=arguments.sequence_set())
 
 
+def _within_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG001 - a row of KEYS
+    arguments.space()
+    seconds = arguments.number()
+    if not seconds:
+        raise BadSyntax("the interval is zero")
+    return WithinKey(name == b"OLDER", seconds)
+
+
+def _mod_seq_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG001 - a row of KEYS
+    """MODSEQ [SP entry-name SP entry-type] SP number (RFC 7162 §3.1.5)."""
+    arguments.space()
+    if arguments.peek() == 0x22:
+        arguments.string()
+        arguments.space()
+        if arguments.word() not in ENTRY_TYPES:
+            raise BadSyntax("unknown entry type")
+        arguments.space()
+    return ModSeqKey(arguments.number64())
+
+
+def _object_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG001 - a row of KEYS
+    arguments.space()
+    return ObjectKey(name == b"THREADID", arguments.atom())
+
+
+def _filter_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG001 - a row of KEYS
+    arguments.space()
+    filter_name = arguments.atom()
+    if b"/" in filter_name:
+        raise BadSyntax("a slash in the name of a filter")
+    return FilterKey(filter_name)
+
+
+def _fuzzy_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG001 - a row of KEYS
+    arguments.space()
+    inner = _key(arguments, depth)
+    return inner if isinstance(inner, FuzzyKey) else FuzzyKey(inner)
+
+
 def _not_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG001 - a row of KEYS
     arguments.space()
     inner = _key(arguments, depth)
@@ -250,6 +209,9 @@ def _or_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG0
     return AnyOf(tuple(keys))
 
 
+ENTRY_TYPES: Final = frozenset({b"PRIV", b"SHARED", b"ALL"})
+"""RFC 7162 §7, entry-type-req."""
+
 KEYS: Final[dict[bytes, Callable[[Arguments, bytes, int], Key]]] = {
     **{key.value: _flag_key for key in FlagKey},
     **{field.value: _text_key for field in TextField},
@@ -260,6 +222,13 @@ KEYS: Final[dict[bytes, Callable[[Arguments, bytes, int], Key]]] = {
     b"LARGER": _size_key,
     b"SMALLER": _size_key,
     b"UID": _uid_key,
+    b"OLDER": _within_key,  # RFC 5032
+    b"YOUNGER": _within_key,
+    b"MODSEQ": _mod_seq_key,  # RFC 7162
+    b"EMAILID": _object_key,  # RFC 8474
+    b"THREADID": _object_key,
+    b"FILTER": _filter_key,  # RFC 5466
+    b"FUZZY": _fuzzy_key,  # RFC 6203
     b"NOT": _not_key,
     b"OR": _or_key,
 }

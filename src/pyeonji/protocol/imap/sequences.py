@@ -18,17 +18,23 @@ _LARGEST: Final = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class SequenceSet:
-    """Pairs as written, STAR for "*"; a single number is a pair of itself."""
+    """Pairs as written, STAR for "*"; a single number is a pair of itself.
+
+    `saved`: "$", the messages that a SEARCH has saved (RFC 5182); no pairs.
+    """
 
     pairs: tuple[tuple[int, int], ...]
+    saved: bool = False
 
     @classmethod
     def parse(cls, text: bytes) -> SequenceSet:
-        """Read e.g. b"2,4:7,9,12:*".
+        """Read e.g. b"2,4:7,9,12:*" or b"$".
 
         Raises:
             ValueError: it is not a sequence set, or a number is over 32 bits.
         """
+        if text == b"$":
+            return SAVED
         pairs = []
         for part in text.split(b","):
             found = _PART.fullmatch(part)
@@ -44,7 +50,7 @@ class SequenceSet:
 
     def largest(self) -> int:
         """The largest number named, not counting "*"."""
-        return max(max(pair) for pair in self.pairs)
+        return max((max(pair) for pair in self.pairs), default=0)
 
     def has_star(self) -> bool:
         """Whether "*" is in it."""
@@ -57,6 +63,10 @@ class SequenceSet:
             low, high = first or largest, last or largest
             found.append((low, high) if low <= high else (high, low))
         return merged(found)
+
+
+SAVED: Final = SequenceSet((), saved=True)
+"""The marker "$" (RFC 5182 §2.1)."""
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.protocol.imap import commands, parse_fetch, parse_mailbox, parse_search
+from pyeonji.protocol.imap import (
+    commands,
+    parse_fetch,
+    parse_mailbox,
+    parse_search,
+    parse_sort,
+)
 from pyeonji.protocol.imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, WITH_MAILBOX
 
 if TYPE_CHECKING:
@@ -69,12 +75,18 @@ COMMANDS: Final[dict[bytes, Rule]] = {
     b"UNSELECT": Rule(WITH_MAILBOX, _bare(commands.Unselect)),
     b"EXPUNGE": Rule(WITH_MAILBOX, parse_fetch.parse_expunge),
     b"SEARCH": Rule(WITH_MAILBOX, parse_search.parse_search),
+    b"SORT": Rule(WITH_MAILBOX, parse_sort.parse_sort),
+    b"THREAD": Rule(WITH_MAILBOX, parse_sort.parse_thread),
+    b"ESEARCH": Rule(AFTER_LOGIN, parse_sort.parse_esearch),
+    b"CANCELUPDATE": Rule(WITH_MAILBOX, parse_sort.parse_cancel_update),
     b"FETCH": Rule(WITH_MAILBOX, parse_fetch.parse_fetch),
     b"STORE": Rule(WITH_MAILBOX, parse_fetch.parse_store),
     b"COPY": Rule(WITH_MAILBOX, parse_fetch.parse_copy),
     b"MOVE": Rule(WITH_MAILBOX, parse_fetch.parse_move),
     b"UID EXPUNGE": Rule(WITH_MAILBOX, parse_fetch.parse_uid_expunge),
     b"UID SEARCH": Rule(WITH_MAILBOX, parse_search.parse_uid_search),
+    b"UID SORT": Rule(WITH_MAILBOX, parse_sort.parse_uid_sort),
+    b"UID THREAD": Rule(WITH_MAILBOX, parse_sort.parse_uid_thread),
     b"UID FETCH": Rule(WITH_MAILBOX, parse_fetch.parse_uid_fetch),
     b"UID STORE": Rule(WITH_MAILBOX, parse_fetch.parse_uid_store),
     b"UID COPY": Rule(WITH_MAILBOX, parse_fetch.parse_uid_copy),

@@ -28,7 +28,7 @@ _LIST: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){"\\]+')
 _FLAG: Final = re.compile(rb'\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 _NUMBER: Final = re.compile(rb"[0-9]{1,10}(?![0-9])")
 _NUMBER64: Final = re.compile(rb"[0-9]{1,19}(?![0-9])")
-_SEQUENCE: Final = re.compile(rb"[0-9*:,]+")
+_SEQUENCE: Final = re.compile(rb"[0-9*:,]+|\$")
 # 8-bit octets are taken as UTF-8 where clients send them without being asked
 _PLAIN_QUOTED: Final = re.compile(rb'"([^\x00\r\n"\\]*)"')
 _QUOTED: Final = re.compile(rb'"((?:[^\x00\r\n"\\]|\\["\\])*)"')
@@ -64,6 +64,15 @@ class Arguments:
     def peek(self) -> int:
         """The next octet of the line, or -1 at its end."""
         return self._line[self._at] if self._at < len(self._line) else -1
+
+    def mark(self) -> tuple[int, int]:
+        """Where we are, for `reset`."""
+        return self._index, self._at
+
+    def reset(self, mark: tuple[int, int]) -> None:
+        """Go back to where `mark` was asked for."""
+        self._index, self._at = mark
+        self._line = self._fragments[self._index]
 
     def take(self, octets: bytes) -> bool:
         """Step over these octets if they come next."""
@@ -154,7 +163,7 @@ class Arguments:
         return found.group()
 
     def sequence_set(self) -> SequenceSet:
-        """A sequence set."""
+        """A sequence set, or "$" (RFC 5182 §5)."""
         try:
             return SequenceSet.parse(self.matched(_SEQUENCE, "a sequence set"))
         except ValueError:

@@ -44,7 +44,7 @@ def hash_of(message_id: str) -> int:
 
 def hashes_of(message_id: str, references: str) -> list[int]:
     """Of a message's own id and those it refers to."""
-    ids = references.split(" ") if references else []
+    ids = references.split()
     if len(ids) > MAX_REFERENCES:
         ids = [ids[0], *ids[1 - MAX_REFERENCES :]]
     if message_id:

@@ -48,6 +48,7 @@ _COLUMNS: Final[dict[Column, str]] = {
     Column.HEADER: "h.header",
     Column.SORT_DISPLAY_FROM: "m.display_from",
     Column.SORT_DISPLAY_TO: "m.display_to",
+    Column.SUBJECT: "m.subject",
 }
 
 MANY: Final = 100

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pyeonji.protocol.imap.commands.base import Command
 
 if TYPE_CHECKING:
-    from pyeonji.protocol.imap.parse_search import Key
     from pyeonji.protocol.imap.sequences import SequenceSet
 
 
@@ -36,15 +35,6 @@ class Expunge(Command):
     """EXPUNGE, or UID EXPUNGE with `uids` (RFC 3501 §6.4.3, RFC 4315 §2.1)."""
 
     uids: SequenceSet | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search(Command):
-    """RFC 3501 §6.4.4; `charset` as written, b"" where there is none."""
-
-    by_uid: bool
-    charset: bytes
-    key: Key
 
 
 class Simple(Enum):

@@ -1,0 +1,332 @@
+"""The algorithms of THREAD (RFC 5256 §3), over lists of prepared values.
+
+Messages are positions 0 to n-1 in the order of the mailbox. A tree is kept as
+one list with each node's parent: nodes from n on stand for messages that are
+only referred to (dummies). Everything takes time linear in messages and
+references, but for sorting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+NONE: Final = -1
+"""The parent of a node that has none."""
+
+STEPS_FOR_EACH: Final = 100
+"""Looks upward for loops, as a mean over all nodes; beyond it no links are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Threads in their order.
+
+    A root is a message, or the list of two or more siblings whose parent is
+    missing. `children` has the siblings below each message, in their order.
+    """
+
+    roots: list[int | list[int]]
+    children: dict[int, list[int]]
+
+    def write(self, names: Sequence[int]) -> bytes:
+        """As thread-list of RFC 5256 §5; `names` are numbers or uids."""
+        out: list[str] = []
+        children = self.children
+        for root in self.roots:
+            if isinstance(root, list):
+                out.append("(")
+                for sibling in root:
+                    _write(sibling, children, names, out)
+                out.append(")")
+            elif root in children:
+                _write(root, children, names, out)
+            else:
+                out.append(f"({names[root]})")
+        return "".join(out).encode("ascii")
+
+
+def _write(
+    top: int, children: dict[int, list[int]], names: Sequence[int], out: list[str]
+) -> None:
+    """One thread, however deep."""
+    waiting: list[int | str] = [")", top, "("]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            out.append(one)
+            continue
+        out.append(str(names[one]))
+        below = children.get(one)
+        if below is None:
+            continue
+        if len(below) == 1:
+            out.append(" ")
+            waiting.append(below[0])
+        else:
+            out.append(" ")
+            for child in reversed(below):
+                waiting += (")", child, "(")
+
+
+def _ranks(dates: Sequence[int]) -> list[int]:
+    """The place of each message by date, then by position (RFC 5256 §2.2)."""
+    ranks = [0] * len(dates)
+    for rank, message in enumerate(sorted(range(len(dates)), key=dates.__getitem__)):
+        ranks[message] = rank
+    return ranks
+
+
+# -- ORDEREDSUBJECT
+
+
+def by_subject(subjects: Sequence[str], dates: Sequence[int]) -> Forest:
+    """ORDEREDSUBJECT: one thread for each base subject."""
+    ranks = _ranks(dates)
+    order = sorted(range(len(dates)), key=ranks.__getitem__)
+    order.sort(key=subjects.__getitem__)
+    threads = [list(same) for _, same in groupby(order, key=subjects.__getitem__)]
+    threads.sort(key=lambda thread: ranks[thread[0]])
+    return Forest(
+        [thread[0] for thread in threads],
+        {thread[0]: thread[1:] for thread in threads if len(thread) > 1},
+    )
+
+
+# -- REFERENCES
+
+
+class _Links:
+    """Step 1: parents from references."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.nodes: dict[str, int] = {}
+        for message, own in enumerate(ids):
+            if own:
+                # the first one has the id, later ones are nameless (step 1.A)
+                self.nodes.setdefault(own, message)
+        self.parents = [NONE] * len(ids)
+        self._has_children = [False] * len(ids)
+        self._steps = STEPS_FOR_EACH * (len(ids) + 100)
+
+    def _node(self, own: str) -> int:
+        node = self.nodes.get(own)
+        if node is None:
+            node = self.nodes[own] = len(self.parents)
+            self.parents.append(NONE)
+            self._has_children.append(False)
+        return node
+
+    def _link(self, parent: int, child: int) -> None:
+        """Make a parent, unless that made a loop."""
+        if self._has_children[child] and self._is_above(child, parent):
+            return
+        if parent != child:
+            self.parents[child] = parent
+            self._has_children[parent] = True
+
+    def _is_above(self, node: int, other: int) -> bool:
+        parents = self.parents
+        while other != NONE and self._steps:
+            if other == node:
+                return True
+            self._steps -= 1
+            other = parents[other]
+        return other != NONE
+
+    def add(self, message: int, references: Iterable[str]) -> None:
+        """Steps 1.A and 1.B for one message."""
+        parents = self.parents
+        last = NONE
+        for reference in references:
+            node = self._node(reference)
+            if last != NONE and parents[node] == NONE:
+                self._link(last, node)
+            last = node
+        if parents[message] != last:
+            parents[message] = NONE
+            if last != NONE:
+                self._link(last, message)
+
+
+def _pruned(parents: Sequence[int], count: int) -> tuple[list[int], list[int]]:
+    """Steps 2 and 3: each message's parent without dummies between.
+
+    Returns:
+        For each message its parent; those that stand at the top with no
+        message above them have NONE, and in the second list the dummy at
+        their root (or NONE).
+    """
+    over: dict[int, int] = {}  # dummy: the message above it, or the dummy at the root
+    above = list(parents[:count])
+    tops = [NONE] * count
+    for message in range(count):
+        parent = above[message]
+        if parent < count:
+            continue
+        parent = _over(parent, parents, count, over)
+        if parent >= count:
+            above[message], tops[message] = NONE, parent
+        else:
+            above[message] = parent
+    return above, tops
+
+
+def _over(dummy: int, parents: Sequence[int], count: int, over: dict[int, int]) -> int:
+    """The message above a dummy, or the topmost dummy; each dummy walked once."""
+    path = []
+    node = dummy
+    while node >= count:
+        if node in over:
+            node = over[node]
+            break
+        path.append(node)
+        if parents[node] == NONE:
+            break
+        node = parents[node]
+    over.update(dict.fromkeys(path, node))
+    return node
+
+
+def by_references(
+    ids: Sequence[str],
+    references: Sequence[Iterable[str]],
+    dates: Sequence[int],
+    subjects: Sequence[str],
+    is_reply: Callable[[int], bool],
+) -> Forest:
+    """REFERENCES, all six steps.
+
+    Args:
+        ids: Message-IDs, "" where there is none.
+        references: of each message, oldest first.
+        dates: sent dates.
+        subjects: base subjects as they are compared.
+        is_reply: whether a message's subject says reply or forward.
+    """
+    ranks = _ranks(dates)
+    entries, children = _threads(ids, references, ranks)
+    # step 4: entries are sorted; a dummy by its first child
+    entries.sort(key=lambda entry: ranks[entry[0]])
+    entries = _Gathering(subjects, is_reply).gathered(entries, children)
+    for siblings in children.values():  # step 6
+        if len(siblings) > 1:
+            siblings.sort(key=ranks.__getitem__)
+    for entry in entries:
+        if len(entry) > 1:
+            entry.sort(key=ranks.__getitem__)
+    entries.sort(key=lambda entry: ranks[entry[0]])
+    return _forest(entries, children)
+
+
+def by_references_alone(
+    ids: Sequence[str],
+    references: Sequence[Iterable[str]],
+    dates: Sequence[int],
+    arrivals: Sequence[int],
+) -> Forest:
+    """REFS: as REFERENCES without subjects; threads by their latest arrival."""
+    ranks = _ranks(dates)
+    entries, children = _threads(ids, references, ranks)
+    for siblings in children.values():
+        siblings.sort(key=ranks.__getitem__)
+    latest = _ranks(arrivals)
+    entries.sort(key=lambda entry: max(map(latest.__getitem__, _all(entry, children))))
+    return _forest(entries, children)
+
+
+def _all(entry: Sequence[int], children: dict[int, list[int]]) -> Iterable[int]:
+    waiting = list(entry)
+    while waiting:
+        message = waiting.pop()
+        yield message
+        waiting += children.get(message, ())
+
+
+def _forest(entries: list[list[int]], children: dict[int, list[int]]) -> Forest:
+    return Forest(
+        [entry if len(entry) > 1 else entry[0] for entry in entries], children
+    )
+
+
+def _threads(
+    ids: Sequence[str], references: Sequence[Iterable[str]], ranks: Sequence[int]
+) -> tuple[list[list[int]], dict[int, list[int]]]:
+    """Steps 1 to 3: entries under the root, and children of messages.
+
+    An entry is a list of one message, or of the children of a dummy, those
+    sorted (step 4).
+    """
+    links = _Links(ids)
+    for message, own in enumerate(references):
+        links.add(message, own)
+    above, tops = _pruned(links.parents, len(ids))
+    entries: list[list[int]] = []
+    children: dict[int, list[int]] = {}
+    dummies: dict[int, list[int]] = {}
+    for message, parent in enumerate(above):
+        if parent != NONE:
+            children.setdefault(parent, []).append(message)
+        elif tops[message] == NONE:
+            entries.append([message])
+        else:
+            dummies.setdefault(tops[message], []).append(message)
+    for siblings in dummies.values():
+        siblings.sort(key=ranks.__getitem__)
+        entries.append(siblings)
+    return entries, children
+
+
+class _Gathering:
+    """Step 5: threads of one base subject become one."""
+
+    def __init__(
+        self, subjects: Sequence[str], is_reply: Callable[[int], bool]
+    ) -> None:
+        self._subjects = subjects
+        self._is_reply = is_reply
+        self._table: dict[str, list[int]] = {}
+
+    def gathered(
+        self, entries: list[list[int]], children: dict[int, list[int]]
+    ) -> list[list[int]]:
+        """The entries that are left, `children` changed where they moved."""
+        for entry in entries:
+            self._enter(entry)
+        gone: set[int] = set()  # entries by identity: the lists live as long
+        made: list[list[int]] = []
+        for entry in entries:
+            subject = self._subjects[entry[0]]
+            if not subject or id(entry) in gone:
+                continue
+            kept = self._table[subject]
+            if kept is entry:
+                continue
+            gone.add(id(entry))
+            if len(kept) > 1:
+                kept.extend(entry)  # siblings under the dummy, sorted in step 6
+            elif self._is_reply(entry[0]) and not self._is_reply(kept[0]):
+                children.setdefault(kept[0], []).append(entry[0])
+            else:
+                gone.add(id(kept))
+                both = [kept[0], entry[0]]
+                self._table[subject] = both
+                made.append(both)
+        return [entry for entry in entries if id(entry) not in gone] + made
+
+    def _enter(self, entry: list[int]) -> None:
+        """Steps 5.B.i to iv."""
+        subject = self._subjects[entry[0]]
+        if not subject:
+            return
+        there = self._table.setdefault(subject, entry)
+        if there is entry or len(there) > 1:
+            return
+        if len(entry) > 1 or (
+            self._is_reply(there[0]) and not self._is_reply(entry[0])
+        ):
+            self._table[subject] = entry
