@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,16 @@ class MailboxModel(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.run(self.store.close())
         self.run(self.open())
+
+    @rule(box=BOXES)
+    def select(self, box: int) -> None:
+        runs = self.run(self.mail.uid_runs(self.ids[box]))
+        uids = [uid for first, last in runs for uid in range(first, last + 1)]
+        assert uids == sorted(self.entries[box])
+        assert all(a[1] + 1 < b[0] for a, b in pairwise(runs))
+        unseen = [u for u in uids if not self.entries[box][u][0] & SEEN]
+        found = self.run(self.mail.first_unseen(self.ids[box]))
+        assert found == (unseen[0] if unseen else None)
 
     @invariant()
     def counters_agree(self) -> None:

@@ -167,6 +167,20 @@ class AccountStore(Protocol):
     async def uids(self, mailbox_id: MailboxId) -> list[Uid]:
         """All uids, ascending: position + 1 is the sequence number."""
 
+    async def uid_runs(self, mailbox_id: MailboxId) -> list[tuple[Uid, Uid]]:
+        """The same as runs, first and last; the cost goes with their number.
+
+        Raises:
+            NoSuchMailbox.
+        """
+
+    async def first_unseen(self, mailbox_id: MailboxId) -> Uid | None:
+        r"""The first uid without \\Seen; quick when asked again.
+
+        Raises:
+            NoSuchMailbox.
+        """
+
     async def select(
         self, mailbox_id: MailboxId, ranges: UidRanges, columns: Sequence[Column]
     ) -> list[Row]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyeonji.mra.imap.selected import Selected
+from pyeonji.mra.imap.uid_map import UidMap
 from pyeonji.protocol.imap import responses
 from pyeonji.storage.errors import NoSuchMailbox
-from pyeonji.storage.mailboxes import SEEN
-from pyeonji.storage.query import HasFlags, Not
 
 if TYPE_CHECKING:
     from pyeonji.mra.imap.session import Session
@@ -27,7 +26,7 @@ async def select(session: Session, command: commands.Select) -> None:
     if not mailbox.selectable:
         raise NoSuchMailbox
     # the row before the uids: what comes in between is told as a change
-    uids = await account.uids(mailbox.id)
+    uids = UidMap.of_runs(await account.uid_runs(mailbox.id))
     selected = Selected(account, mailbox, uids, read_only=command.read_only)
     first_recent = mailbox.first_recent
     if not command.read_only:
@@ -70,8 +69,8 @@ async def _first_unseen(selected: Selected, mailbox: Mailbox) -> int:
         return 0
     if mailbox.unseen == mailbox.exists:
         return 1 if len(selected.view) else 0
-    found = await selected.account.search(mailbox.id, Not(HasFlags(SEEN)))
-    return selected.view.number(found[0]) if found else 0
+    found = await selected.account.first_unseen(mailbox.id)
+    return selected.view.number(found) if found else 0
 
 
 async def close(session: Session, command: commands.Close) -> None:

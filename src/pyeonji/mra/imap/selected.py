@@ -45,7 +45,7 @@ class Selected:
         self,
         account: AccountStore,
         mailbox: Mailbox,
-        uids: Iterable[Uid],
+        uids: UidMap | Iterable[Uid],
         *,
         read_only: bool,
     ) -> None:
@@ -54,7 +54,7 @@ class Selected:
         self.name = mailbox.name
         self.uid_validity: UidValidity = mailbox.uid_validity
         self.read_only = read_only
-        self.view = UidMap(uids)
+        self.view = uids if isinstance(uids, UidMap) else UidMap(uids)
         self.since: ModSeq = mailbox.highest_mod_seq
         self.dirty = False
         self.recents: list[tuple[int, int]] = []

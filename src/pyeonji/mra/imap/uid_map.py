@@ -27,6 +27,16 @@ class UidMap:
         self._size = 0
         self.extend(uids)
 
+    @classmethod
+    def of_runs(cls, runs: Iterable[tuple[int, int]]) -> UidMap:
+        """From ascending runs (first and last uid) that don't touch."""
+        made = cls()
+        for first, last in runs:
+            made._firsts.append(first)
+            made._before.append(made._size)
+            made._size += last - first + 1
+        return made
+
     def __len__(self) -> int:
         return self._size
 

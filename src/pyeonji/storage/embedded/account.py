@@ -17,6 +17,7 @@ from pyeonji.storage.embedded import (
 )
 from pyeonji.storage.embedded.inserting import quota_of
 from pyeonji.storage.embedded.locks import lock_file
+from pyeonji.storage.embedded.runs import Runs
 from pyeonji.storage.embedded.sqlite import errors_named, one
 from pyeonji.storage.errors import MaildropLocked, NoSuchMailbox
 from pyeonji.storage.mailboxes import Usage
@@ -55,6 +56,7 @@ class EmbeddedAccount:
         self.id: AccountId = file.id
         self.file = file
         self._reader = file.reader
+        self._runs = Runs(file.reader)
         self._notices = notices
         self._searcher = searcher
         self._finalizer = weakref.finalize(self, file.close)
@@ -163,6 +165,18 @@ class EmbeddedAccount:
             return reading.numbers(
                 self._reader, "uid", "FROM entries WHERE mailbox = ?", (mailbox_id,)
             )
+
+    async def uid_runs(self, mailbox_id: MailboxId) -> list[tuple[Uid, Uid]]:
+        """See AccountStore."""
+        with errors_named():
+            runs: Any = self._runs.uid_runs(mailbox_id)
+        return runs  # type: ignore[no-any-return]
+
+    async def first_unseen(self, mailbox_id: MailboxId) -> Uid | None:
+        """See AccountStore."""
+        with errors_named():
+            uid: Any = self._runs.first_unseen(mailbox_id)
+        return uid  # type: ignore[no-any-return]
 
     async def select(
         self, mailbox_id: MailboxId, ranges: UidRanges, columns: Sequence[Column]

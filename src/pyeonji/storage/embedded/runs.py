@@ -1,0 +1,148 @@
+"""What SELECT needs of a mailbox at the same cost at any size: runs, first unseen.
+
+Uids are given one after the other and every one that was taken out is in the
+log, so the runs of those that are there follow from the gaps; no entry is
+read. What was found is remembered with its modification sequence, and brought
+up to date from what the log says has happened since.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.storage.embedded import reading
+from pyeonji.storage.embedded.ledger import consecutive
+from pyeonji.storage.embedded.sqlite import one
+from pyeonji.storage.entries import SEEN
+from pyeonji.storage.errors import NoSuchMailbox
+
+if TYPE_CHECKING:
+    from pyeonji.storage.embedded.sqlite import Database
+
+MAX_REMEMBERED: Final = 32
+"""Mailboxes of one account that are remembered."""
+
+MAX_FOLLOWED: Final = 500
+"""Changed entries that are looked at one by one; more take a scan."""
+
+_COUNTERS: Final = (
+    "SELECT highest_mod_seq, held, uid_next, unseen, log_floor FROM mailboxes"
+    " WHERE id = ? AND selectable"
+)
+_EXPUNGED: Final = (
+    "SELECT first, last FROM log WHERE mailbox = ? AND mod_seq > ? AND kind = 1"
+    " ORDER BY first"
+)
+_UNSEEN_FROM: Final = (
+    f"SELECT uid FROM entries WHERE mailbox = ? AND uid >= ? AND flags & {SEEN} = 0"  # noqa: S608 - a number
+    " ORDER BY uid LIMIT 1"
+)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was found of a mailbox, and when."""
+
+    gaps_at: int = 0  # mod-seq of `gaps`
+    gaps: tuple[tuple[int, int], ...] = ()  # uids that were expunged
+    unseen_at: int = -1  # mod-seq of `unseen`; -1: not looked for yet
+    unseen: int = 1  # no entry below it is unseen
+
+
+class Runs:
+    """Of one open account; asked on the loop only."""
+
+    def __init__(self, connection: Database) -> None:
+        self._connection = connection
+        self._known: OrderedDict[int, _Known] = OrderedDict()
+
+    def _remembered(self, mailbox_id: int) -> _Known:
+        known = self._known.setdefault(mailbox_id, _Known())
+        self._known.move_to_end(mailbox_id)
+        if len(self._known) > MAX_REMEMBERED:
+            self._known.popitem(last=False)
+        return known
+
+    def _counters(self, mailbox_id: int) -> tuple[int, int, int, int, int]:
+        row: tuple[int, int, int, int, int] | None = one(
+            self._connection, _COUNTERS, (mailbox_id,)
+        )
+        if row is None:
+            raise NoSuchMailbox(str(mailbox_id))
+        return row
+
+    def uid_runs(self, mailbox_id: int) -> list[tuple[int, int]]:
+        """See AccountStore.uid_runs."""
+        self._connection.execute("BEGIN")  # counters and log of one moment
+        try:
+            return self._uid_runs(mailbox_id)
+        finally:
+            self._connection.execute("COMMIT")
+
+    def _uid_runs(self, mailbox_id: int) -> list[tuple[int, int]]:
+        highest, held, uid_next, _, _ = self._counters(mailbox_id)
+        if held == uid_next - 1:
+            return [(1, held)] if held else []
+        known = self._remembered(mailbox_id)
+        if known.gaps_at != highest:
+            expunged = self._connection.execute(
+                _EXPUNGED, (mailbox_id, known.gaps_at)
+            ).fetchall()
+            gaps = sorted([*known.gaps, *expunged]) if known.gaps else expunged
+            known.gaps = tuple(reading.merged(gaps))
+            known.gaps_at = highest
+        runs = between(known.gaps, uid_next - 1)
+        if sum(last - first + 1 for first, last in runs) == held:
+            return runs
+        # `repair` takes entries out that are not in the log
+        uids = reading.numbers(
+            self._connection, "uid", "FROM entries WHERE mailbox = ?", (mailbox_id,)
+        )
+        return consecutive(uids)
+
+    def first_unseen(self, mailbox_id: int) -> int | None:
+        """See AccountStore.first_unseen."""
+        self._connection.execute("BEGIN")
+        try:
+            highest, _, _, unseen, log_floor = self._counters(mailbox_id)
+            if not unseen:
+                return None
+            known = self._remembered(mailbox_id)
+            if known.unseen_at != highest:
+                start = self._none_before(mailbox_id, known, log_floor)
+                row = one(self._connection, _UNSEEN_FROM, (mailbox_id, start))
+                known.unseen, known.unseen_at = row[0], highest
+            return known.unseen
+        finally:
+            self._connection.execute("COMMIT")
+
+    def _none_before(self, mailbox_id: int, known: _Known, log_floor: int) -> int:
+        """A uid below which nothing is unseen."""
+        since = known.unseen_at
+        if since < 0 or since + 1 < log_floor:
+            return 1
+        changed = self._connection.execute(
+            "SELECT e.uid FROM log l CROSS JOIN entries e ON e.mailbox = l.mailbox"  # noqa: S608 - a number
+            " AND e.uid BETWEEN l.first AND min(l.last, ?)"
+            " WHERE l.mailbox = ? AND l.mod_seq > ? AND l.kind = 0"
+            f" AND e.flags & {SEEN} = 0 LIMIT {MAX_FOLLOWED}",
+            (known.unseen, mailbox_id, since),
+        ).fetchall()
+        if len(changed) == MAX_FOLLOWED:
+            return 1
+        return min((uid for (uid,) in changed), default=known.unseen)
+
+
+def between(gaps: tuple[tuple[int, int], ...], last: int) -> list[tuple[int, int]]:
+    """Runs from 1 to `last` that gaps leave."""
+    runs = []
+    start = 1
+    for first, end in gaps:
+        if first > start:
+            runs.append((start, first - 1))
+        start = end + 1
+    if start <= last:
+        runs.append((start, last))
+    return runs
