@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shutil
 import subprocess
+import threading
+import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +35,12 @@ def server() -> Iterator[Server]:
         running.verify()
 
 
+@pytest.fixture
+def reader(server: Server) -> str:
+    """The address of a new account, whose mailboxes no other test sees."""
+    return server.add_account(f"reader{uuid.uuid4().hex[:12]}")
+
+
 class Programs:
     """Runs programs in a home of their own."""
 
@@ -45,27 +56,63 @@ class Programs:
         **environment: str,
     ) -> str:
         """Run one; what it printed. A program that is not there is a failure."""
-        path = shutil.which(str(words[0]))
-        assert path, f"{words[0]} is not installed (tests/clients/packages.txt)"
         done = subprocess.run(
-            [path, *words[1:]],
+            self._found(*words),
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=timeout_s,
             check=False,
             cwd=self.home,
-            env={
-                "HOME": str(self.home),
-                "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
-                "LC_ALL": "C.UTF-8",
-                "TERM": "xterm",
-                **environment,
-            },
+            env=self._environment(environment),
         )
         told = done.stdout.decode(errors="replace")
         assert done.returncode in codes, f"{words[0]}: {done.returncode}\n{told}"
         return told
+
+    def run_in_terminal(
+        self, *words: str | Path, timeout_s: float = 30, **environment: str
+    ) -> str:
+        """Run one that wants a screen; its keys come from its configuration."""
+        ours, its = pty.openpty()
+        running = subprocess.Popen(
+            self._found(*words),
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,
+            cwd=self.home,
+            env=self._environment({"LINES": "24", "COLUMNS": "80", **environment}),
+        )
+        os.close(its)
+        told: list[bytes] = []
+        looker = threading.Thread(target=_look, args=(ours, told))
+        looker.start()
+        try:
+            code = running.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            code = running.wait()
+        finally:
+            looker.join()
+            os.close(ours)
+        screen = b"".join(told).decode(errors="replace")
+        assert code == 0, f"{words[0]}: {code}\n{screen}"
+        return screen
+
+    def _found(self, *words: str | Path) -> list[str | Path]:
+        path = shutil.which(str(words[0]))
+        assert path, f"{words[0]} is not installed (tests/clients/packages.txt)"
+        return [path, *words[1:]]
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+        return {
+            "HOME": str(self.home),
+            "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm",
+            **more,
+        }
 
     def write(self, name: str, text: str | bytes, mode: int = 0o600) -> Path:
         """A file in the home."""
@@ -74,6 +121,12 @@ class Programs:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         path.chmod(mode)
         return path
+
+
+def _look(terminal: int, told: list[bytes]) -> None:
+    with suppress(OSError):  # EIO: nobody has the other end any more
+        while octets := os.read(terminal, 65536):
+            told.append(octets)
 
 
 @pytest.fixture

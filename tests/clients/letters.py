@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import imaplib
+import re
+import smtplib
 import time
 import uuid
 from contextlib import contextmanager
@@ -12,9 +14,13 @@ from tests.running import HOST, PASSWORD, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 KIM: Final = "kim@example.test"
 LEE: Final = "lee@example.test"
+
+KOREAN: Final = "받은편지/업무"
+KOREAN_UTF_7: Final = "&vBvHQNO4ycA-/&xcW7NA-"  # RFC 3501 §5.1.3
 
 
 def new_token() -> str:
@@ -116,6 +122,63 @@ def whole(client: imaplib.IMAP4, number: bytes) -> bytes:
 def arrived(server: Server, token: str, *, user: str = LEE) -> bytes:
     """The one letter with the token, when it has come."""
     return found(server, token, user=user)[0]
+
+
+def put(
+    server: Server, user: str, *letters: bytes, mailbox: str = "INBOX", flags: str = ""
+) -> None:
+    """APPEND them, in this order."""
+    with imap(server, user) as client:
+        for each in letters:
+            status, said = client.append(f'"{mailbox}"', flags, "", each)
+            assert status == "OK", said
+
+
+def deliver(server: Server, user: str, *letters: bytes) -> None:
+    """Let them come by LMTP; they are in INBOX when this returns."""
+    with smtplib.LMTP(HOST, server.port("lmtp"), timeout=20) as client:
+        for each in letters:
+            client.sendmail(KIM, [user], each, mail_options=["BODY=8BITMIME"])
+
+
+def everything(
+    server: Server, user: str, mailbox: str = "INBOX"
+) -> dict[str, tuple[bytes, set[str]]]:
+    r"""Token -> (octets, flags without \Recent) of all messages of a mailbox."""
+    kept = {}
+    with imap(server, user) as client:
+        status, said = client.select(f'"{mailbox}"', readonly=True)
+        assert status == "OK", said
+        for number in client.search(None, "ALL")[1][0].split():
+            octets = whole(client, number)
+            [told] = client.fetch(number.decode(), "(FLAGS)")[1]
+            assert isinstance(told, bytes)
+            flags = {flag.decode() for flag in imaplib.ParseFlags(told)}
+            assert token_of(octets) not in kept, "twice"
+            kept[token_of(octets)] = octets, flags - {r"\Recent"}
+    return kept
+
+
+def token_of(octets: bytes) -> str:
+    """The token in the Subject."""
+    found = re.search(rb"^Subject: (token\w+)", octets, re.MULTILINE)
+    assert found, octets[:2000]
+    return found[1].decode()
+
+
+def in_maildir(folder: Path) -> dict[str, tuple[bytes, set[str]]]:
+    """Token -> (octets with the line ends of the wire, flag letters) of a Maildir."""
+    kept = {}
+    for file in [*folder.glob("new/*"), *folder.glob("cur/*")]:
+        octets = on_the_wire(file.read_bytes())
+        assert token_of(octets) not in kept, "twice"
+        kept[token_of(octets)] = octets, set(file.name.partition(":2,")[2])
+    return kept
+
+
+def on_the_wire(octets: bytes) -> bytes:
+    """A file of a Unix program, whose lines end with LF, as it was before."""
+    return octets.replace(b"\n", b"\r\n")
 
 
 def assert_below_our_headers(kept: bytes, sent: bytes) -> None:
