@@ -125,6 +125,7 @@ class FlagsStored:
 
     changed: list[tuple[Uid, int, str, ModSeq]]  # uid, flags, keywords, mod-sequence
     refused: list[Uid]  # changed by another since `unchanged_since`
+    before: ModSeq | None = None  # the mailbox's highest before, None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

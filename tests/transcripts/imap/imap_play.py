@@ -2,8 +2,10 @@ r"""Plays IMAP conversations against the real door, shell and storage.
 
 A script has lines `C: …` (the client says), `S: …` (it must hear exactly this
 next), with a number for further clients (`C2:`, `S2:`), and `#` for remarks.
+HIGHESTMODSEQ, which every SELECT tells, may be left out of a script.
 Lines end in CRLF on the wire. Holes in what is heard: `<n>` a number, `<any>`
-anything; `<all>` first in a line passes over lines until one matches its rest.
+anything, `<keep>` a number that `@` stands for in later lines of any client;
+`<all>` first in a line passes over lines until one matches its rest.
 A script fails if something is left unsaid.
 """
 
@@ -230,19 +232,31 @@ def play(script: str, *, log_in: bool = True, options: Options = OPTIONS) -> Non
     asyncio.run(_play(script, log_in=log_in, options=options))
 
 
-_HOLES = {"<n>": b"[0-9]+", "<any>": b".*"}
+_MOD_SEQ = re.compile(rb"\* OK \[HIGHESTMODSEQ [0-9]+\] So far\.")
+_HOLES = {"<n>": b"[0-9]+", "<any>": b".*", "<keep>": b"(?P<keep>[0-9]+)"}
 
 
 def _pattern(expected: str) -> bytes:
-    pieces = re.split("(<n>|<any>)", expected)
+    pieces = re.split("(<n>|<any>|<keep>)", expected)
     return b"".join(
         _HOLES.get(piece) or re.escape(piece.encode("utf-8")) for piece in pieces
     )
 
 
+async def _hear(client: Client, text: str) -> bytes | None:
+    """A line that must be as `text`; gives what it keeps."""
+    heard = await client.line()
+    if _MOD_SEQ.fullmatch(heard) and "HIGHESTMODSEQ" not in text:
+        heard = await client.line()
+    found = re.fullmatch(_pattern(text), heard, re.DOTALL)
+    assert found, f"expected {text!r}, heard {heard!r}"
+    return found.groupdict().get("keep")
+
+
 async def _play(script: str, *, log_in: bool, options: Options) -> None:
     async with stage(options) as system:
         clients: dict[str, Client] = {}
+        kept = b"@"
         for line in script.splitlines():
             who, _, text = line.strip().partition(":")
             text = text.removeprefix(" ")
@@ -257,6 +271,7 @@ async def _play(script: str, *, log_in: bool, options: Options) -> None:
             if who[0] == "C":
                 await client.settle()
                 assert not client.transport.heard, (line, client.transport.heard)
+                text = text.replace("(@", "(" + kept.decode())
                 client.say(text.encode("utf-8") + b"\r\n")
                 await client.settle()
             elif text.startswith("<all>"):
@@ -264,10 +279,7 @@ async def _play(script: str, *, log_in: bool, options: Options) -> None:
                 while not re.fullmatch(wanted, await client.line(), re.DOTALL):
                     pass
             else:
-                heard = await client.line()
-                assert re.fullmatch(_pattern(text), heard, re.DOTALL), (
-                    f"expected {text!r}, heard {heard!r}"
-                )
+                kept = await _hear(client, text) or kept
         await asyncio.sleep(0.01)
         for client in clients.values():
             await client.settle()

@@ -155,7 +155,7 @@ def test_namespace_id_enable() -> None:
         S: * ID ("name" "Pyeonji" "version" "<any>")
         S: b OK Pleased to meet you.
         C: c ENABLE CONDSTORE X-GOOD-IDEA
-        S: * ENABLED
+        S: * ENABLED CONDSTORE
         S: c OK Done.
         """
     )

@@ -64,6 +64,7 @@ def test_select_and_examine() -> None:
         C: c EXPUNGE
         S: c NO [READ-ONLY] The mailbox is read-only.
         C: A142 SELECT INBOX
+        S: * OK [CLOSED] The mailbox before is closed.
         S: * FLAGS {FLAGS}
         S: * 1 EXISTS
         S: * 1 RECENT
@@ -76,6 +77,7 @@ def test_select_and_examine() -> None:
         S: * 1 FETCH (FLAGS (\Recent))
         S: d OK That is all.
         C: e SELECT nosuch
+        S: * OK [CLOSED] The mailbox before is closed.
         S: e NO [NONEXISTENT] No such mailbox.
         C: f CHECK
         S: f BAD Not in state 'authenticated'.

@@ -95,6 +95,7 @@ ARGUMENTS = {
     b"COPY": b" 1 a",
     b"MOVE": b" 1 a",
     b"UID EXPUNGE": b" 1",
+    b"UIDBATCHES": b" 500",
     **dict.fromkeys((b"SELECT", b"EXAMINE", b"CREATE", b"DELETE"), b" a"),
     **dict.fromkeys((b"SUBSCRIBE", b"UNSUBSCRIBE"), b" a"),
 }

@@ -11,7 +11,7 @@ from pyeonji.message.prepare import prepare as prepare_message
 from pyeonji.mra.imap.errors import REFUSALS, refuse
 from pyeonji.mra.imap.handlers import HANDLERS
 from pyeonji.mra.imap.login import capabilities
-from pyeonji.mra.imap.selected import Gone
+from pyeonji.mra.imap.selected import Gone, UidRequired
 from pyeonji.mra.imap.session import House, Session
 from pyeonji.protocol.imap import commands, responses
 from pyeonji.storage.content import opened
@@ -75,6 +75,9 @@ class ImapDoor:
         if type(event) is not commands.Refused:
             session.bad_commands = 0
         tag = _tag_of(session, event)
+        if session.enabled.uid_only and getattr(event, "by_uid", True) is False:
+            refuse(session, tag, UidRequired())
+            return
         try:
             await HANDLERS[type(event)](session, event)
         except _REFUSABLE as error:

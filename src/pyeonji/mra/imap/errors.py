@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.mra.imap.selected import NoSuchNumber
+from pyeonji.mra.imap.selected import NoSuchNumber, UidRequired
 from pyeonji.storage.errors import (
     BadMailboxName,
     MailboxExists,
@@ -39,6 +39,7 @@ REFUSALS: Final[dict[type[Exception], Words]] = {
     NoSuchMessage: Words(b"NO", b"EXPUNGEISSUED", "The message is gone."),
     OverQuota: Words(b"NO", b"OVERQUOTA", "The account is full."),
     StorageUnavailable: Words(b"NO", b"UNAVAILABLE", "Not now; try again later."),
+    UidRequired: Words(b"BAD", b"UIDREQUIRED", "Only uids: UIDONLY is on."),
     NoSuchNumber: Words(b"BAD", b"", "No message has that number."),
 }
 """Every error that a handler may let pass."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.mra.imap.changed import narrowed
 from pyeonji.mra.imap.fetch_plan import RULES, Plan, plan_of
 from pyeonji.mra.imap.sections import Message
 from pyeonji.protocol.imap.commands import Simple
@@ -28,9 +29,13 @@ LARGE_OCTETS: Final = 512 * 1024
 
 async def fetch(session: Session, command: commands.Fetch) -> None:
     """Send what was asked of each message, in the order of the mailbox."""
+    if command.vanished and not session.enabled.resync:
+        session.tagged(command.tag, b"BAD", "First ENABLE QRESYNC.")
+        return
     selected = session.selected
     ranges = selected.ranges(command.messages, by_uid=command.by_uid)
-    plan = plan_of(command.items)
+    ranges = await narrowed(session, command, ranges)
+    plan = plan_of(command.items, uid_only=session.enabled.uid_only)
     if plan.sets_seen and ranges and not selected.read_only:
         plan = await _set_seen(session, plan, ranges)
     missing = 0
@@ -48,10 +53,12 @@ async def fetch(session: Session, command: commands.Fetch) -> None:
             written += await _write_bodies(session, plan, rows)
         else:
             columns = plan.by_column(rows)
-            numbers = selected.view.numbers(columns[Column.UID])
+            numbers = plan.numbers(columns[Column.UID], selected)
             octets = plan.write(numbers, columns, selected)
             session.write(octets)
             written += len(octets)
+    if Simple.MODSEQ in plan.items:
+        selected.dirty = True  # what was told may lie beyond others' changes
     # without UID, numbers must stay as they are until the end (RFC 3501 §7.4.1)
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
     if missing:
@@ -68,10 +75,14 @@ async def _set_seen(
     stored = await selected.account.store_flags(
         selected.mailbox_id, ranges, FlagChange.ADD, SEEN
     )
-    selected.note_own(stored.changed)
-    if stored.changed and Simple.FLAGS not in plan.items:
-        return plan_of((*plan.items, Simple.FLAGS))
-    return plan
+    selected.note_own(stored.changed, stored.before)
+    if not stored.changed:
+        return plan
+    more: tuple[Simple, ...] = (Simple.FLAGS,)
+    if session.enabled.mod_seqs:  # RFC 7162 §3.2.4
+        more = (Simple.UID, Simple.FLAGS, Simple.MODSEQ)
+    items = tuple(dict.fromkeys((*plan.items, *more)))
+    return plan_of(items, uid_only=session.enabled.uid_only)
 
 
 async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
@@ -101,7 +112,7 @@ async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
                 strict=True,
             )
         ]
-        numbers = selected.view.numbers(columns[Column.UID])
+        numbers = plan.numbers(columns[Column.UID], selected)
         if len(there) == 1 and there[0][size_at] * len(plan.sections) >= LARGE_OCTETS:
             await _write_large(session, plan, numbers[0], columns, messages[0])
             continue
@@ -139,7 +150,7 @@ async def _write_large(
 ) -> None:
     """Send one message in pieces, as fast as the client reads them."""
     write, drain = session.write, session.connection.drain
-    before = b"* %d FETCH (" % number
+    before = plan.head % number
     readers = iter(plan.sections)
     for item in plan.items:
         if isinstance(item, Simple):

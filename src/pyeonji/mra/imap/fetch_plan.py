@@ -61,6 +61,7 @@ RULES: Final[dict[Simple, _Rule]] = {
         b"INTERNALDATE %b",
         lambda columns, _: date_times(columns[Column.INTERNAL_DATE]),
     ),
+    Simple.MODSEQ: _column(Column.MOD_SEQ, b"MODSEQ (%d)"),
     Simple.RFC822_SIZE: _column(Column.SIZE, b"RFC822.SIZE %d"),
     Simple.ENVELOPE: _column(Column.ENVELOPE, b"ENVELOPE %b"),
     Simple.BODYSTRUCTURE: _column(Column.BODY_STRUCTURE, b"BODYSTRUCTURE %b"),
@@ -92,6 +93,8 @@ class Plan:
     """How to answer one list of fetch items."""
 
     items: tuple[FetchItem, ...]
+    head: bytes  # before the first item, with the place of the number
+    uid_only: bool
     columns: tuple[Column, ...]  # UID first
     template: bytes
     sections: tuple[SectionReader, ...]
@@ -102,6 +105,10 @@ class Plan:
     def portion(self) -> int:
         """Messages to take at once."""
         return PORTION_OF_BODIES if self.sections else PORTION
+
+    def numbers(self, uids: Sequence[int], selected: Selected) -> Sequence[int]:
+        """What stands before FETCH; with UIDONLY, the uids (RFC 9586 §3)."""
+        return uids if self.uid_only else selected.view.numbers(uids)
 
     def by_column(self, rows: Sequence[Row]) -> Columns:
         """Rows as columns."""
@@ -137,8 +144,13 @@ class Plan:
 
 
 @lru_cache(maxsize=256)
-def plan_of(items: tuple[FetchItem, ...]) -> Plan:
-    """The plan of these items."""
+def plan_of(items: tuple[FetchItem, ...], *, uid_only: bool = False) -> Plan:
+    """The plan of these items; with `uid_only`, UIDFETCH responses (RFC 9586 §3)."""
+    head = b"* %d FETCH ("
+    if uid_only and len(items) > 1:
+        items = tuple(item for item in items if item is not Simple.UID)
+    if uid_only:
+        head = b"* %d UIDFETCH ("
     columns = [Column.UID]
     pieces = []
     sections = []
@@ -162,7 +174,9 @@ def plan_of(items: tuple[FetchItem, ...]) -> Plan:
     return Plan(
         items=items,
         columns=tuple(dict.fromkeys(columns)),
-        template=b"* %d FETCH (" + b" ".join(pieces) + b")\r\n",
+        head=head,
+        uid_only=uid_only,
+        template=head + b" ".join(pieces) + b")\r\n",
         sections=tuple(sections),
         sets_seen=any(not item.peek for item in items if isinstance(item, Section)),
         needs_parts=needs_parts,

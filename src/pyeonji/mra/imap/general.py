@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pyeonji import __version__
+from pyeonji.mra.imap.enabled import SPELLINGS
 from pyeonji.mra.imap.login import capabilities
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.states import State, Step
@@ -55,18 +56,30 @@ async def identify(session: Session, command: commands.Id) -> None:
 
 async def enable(session: Session, command: commands.Enable) -> None:
     """Turn extensions on that change what the server says (RFC 5161 §3.1)."""
-    new = [
-        name
-        for name in dict.fromkeys(command.capabilities)
-        if name in ENABLED_BY_CLIENT and name not in session.enabled
-    ]
-    session.enabled.update(new)
-    session.write(responses.untagged(b" ".join([b"ENABLED", *new])))
+    wanted = [name for name in command.capabilities if name in ENABLED_BY_CLIENT]
+    had_condstore = session.enabled.mod_seqs
+    new = session.enabled.turn_on(wanted)
+    names = [SPELLINGS.get(name, name) for name in new]
+    session.write(responses.untagged(b" ".join([b"ENABLED", *names])))
+    if session.has_selected:
+        selected = session.selected
+        if session.enabled.mod_seqs and not had_condstore:
+            session.write(b"* OK [HIGHESTMODSEQ %d] Noted.\r\n" % selected.synced)
+        if session.enabled.rev2:
+            selected.recents.clear()
     await session.ok(command.tag, "Done.")
 
 
-ENABLED_BY_CLIENT: frozenset[bytes] = frozenset()
+ENABLED_BY_CLIENT: frozenset[bytes] = frozenset(
+    {b"CONDSTORE", b"QRESYNC", b"UIDONLY", b"IMAP4REV2"}
+)
 """Extensions that wait for ENABLE; each must be announced too."""
+
+
+async def unauthenticate(session: Session, command: commands.Unauthenticate) -> None:
+    """Forget who it is; the connection can be used by another (RFC 8437 §3)."""
+    session.unauthenticate()
+    session.tagged(command.tag, b"OK", "Who comes next?")
 
 
 async def namespace(session: Session, command: commands.Namespace) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mra.imap import (
     append,
+    batches,
     contexts,
     copy,
     fetch,
@@ -37,6 +38,8 @@ HANDLERS: Final[dict[type, Handler]] = {
     commands.Logout: general.logout,
     commands.Id: general.identify,
     commands.Enable: general.enable,
+    commands.Unauthenticate: general.unauthenticate,
+    commands.UidBatches: batches.uid_batches,
     commands.Namespace: general.namespace,
     commands.Refused: general.refused,
     commands.StartTls: login.start_tls,

@@ -70,6 +70,7 @@ STATUS_VALUES: Final[dict[StatusItem, Callable[[Mailbox], int]]] = {
     StatusItem.UIDNEXT: lambda mailbox: mailbox.uid_next,
     StatusItem.UIDVALIDITY: lambda mailbox: mailbox.uid_validity,
     StatusItem.UNSEEN: lambda mailbox: mailbox.unseen,
+    StatusItem.HIGHESTMODSEQ: lambda mailbox: mailbox.highest_mod_seq,
 }
 
 
@@ -78,6 +79,8 @@ async def status(session: Session, command: commands.Status) -> None:
     mailbox = await session.account.mailbox(command.mailbox)
     if not mailbox.selectable:
         raise NoSuchMailbox
+    if StatusItem.HIGHESTMODSEQ in command.items:
+        session.enable_condstore()  # RFC 7162 §3.1
     values = []
     for item in command.items:
         if item is StatusItem.RECENT:

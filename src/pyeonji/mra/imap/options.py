@@ -19,3 +19,4 @@ class Options:
     bad_commands_before_login: int = 3
     bad_commands: int = 50  # one after the other
     login_attempts: int = 5
+    message_limit: int | None = None  # messages of one command (RFC 9738)

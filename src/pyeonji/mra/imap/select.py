@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyeonji.mra.imap.selected import Selected
+from pyeonji.mra.imap.changed import resynchronize
+from pyeonji.mra.imap.selected import Selected, UidRequired
 from pyeonji.mra.imap.uid_map import UidMap
 from pyeonji.protocol.imap import responses
 from pyeonji.storage.errors import NoSuchMailbox
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
     from pyeonji.storage.mailboxes import Mailbox
@@ -19,21 +22,38 @@ _FLAGS = responses.flags(31, "")[1:-1]
 
 async def select(session: Session, command: commands.Select) -> None:
     """Open a mailbox; the one that was open is left, even if this fails."""
+    enabled = session.enabled
+    if command.resync is not None and not enabled.resync:
+        session.tagged(command.tag, b"BAD", "First ENABLE QRESYNC.")
+        return
+    if command.resync is not None and command.resync.numbers and enabled.uid_only:
+        raise UidRequired
     if session.has_selected:
         session.unselect()
+        # what comes from now on is of the other mailbox (RFC 7162 §3.2.11)
+        session.write(b"* OK [CLOSED] The mailbox before is closed.\r\n")
+    if command.condstore:
+        enabled.add(b"CONDSTORE")
     account = session.account
     mailbox = await account.mailbox(command.mailbox)
     if not mailbox.selectable:
         raise NoSuchMailbox
     # the row before the uids: what comes in between is told as a change
     uids = UidMap.of_runs(await account.uid_runs(mailbox.id))
-    selected = Selected(account, mailbox, uids, read_only=command.read_only)
-    first_recent = mailbox.first_recent
-    if not command.read_only:
-        first_recent = await account.claim_recent(mailbox.id)
-    selected.add_recent(first_recent, selected.view.last)
+    selected = Selected(
+        account, mailbox, uids, read_only=command.read_only, enabled=enabled
+    )
+    if not enabled.rev2:
+        first_recent = mailbox.first_recent
+        if not command.read_only:
+            first_recent = await account.claim_recent(mailbox.id)
+        selected.add_recent(first_recent, selected.view.last)
     session.select(selected)
-    session.write(await _description(selected, mailbox))
+    session.write(await _description(session, selected, mailbox))
+    if enabled.rev2:
+        session.write(_name_line(session, command.mailbox, mailbox.name))
+    if command.resync is not None:
+        session.write(await resynchronize(selected, command.resync))
     session.tagged(
         command.tag,
         b"OK",
@@ -42,15 +62,23 @@ async def select(session: Session, command: commands.Select) -> None:
     )
 
 
-async def _description(selected: Selected, mailbox: Mailbox) -> bytes:
-    lines = [
-        selected.flags_response(),
-        b"* %d EXISTS\r\n" % len(selected.view),
-        b"* %d RECENT\r\n" % selected.recent_count(),
-    ]
-    unseen = await _first_unseen(selected, mailbox)
-    if unseen:
-        lines.append(b"* OK [UNSEEN %d] First unseen.\r\n" % unseen)
+def _name_line(session: Session, asked: str, name: str) -> bytes:
+    """LIST with the name as it is, and as it was asked for (RFC 9051 §6.3.2)."""
+    line = b'* LIST () "/" ' + session.name(name)
+    if asked != name:
+        line += b' ("OLDNAME" (%b))' % session.name(asked)
+    return line + b"\r\n"
+
+
+async def _description(session: Session, selected: Selected, mailbox: Mailbox) -> bytes:
+    enabled = session.enabled
+    lines = [selected.flags_response(), b"* %d EXISTS\r\n" % len(selected.view)]
+    if not enabled.rev2:
+        lines.append(b"* %d RECENT\r\n" % selected.recent_count())
+    if not enabled.rev2 and not enabled.uid_only:  # it is a sequence number
+        unseen = await _first_unseen(selected, mailbox)
+        if unseen:
+            lines.append(b"* OK [UNSEEN %d] First unseen.\r\n" % unseen)
     if selected.read_only:
         lines.append(b"* OK [PERMANENTFLAGS ()] Read-only.\r\n")
     else:
@@ -60,6 +88,7 @@ async def _description(selected: Selected, mailbox: Mailbox) -> bytes:
         % max(mailbox.uid_next, selected.view.last + 1)
     )
     lines.append(b"* OK [UIDVALIDITY %d] Uids valid.\r\n" % mailbox.uid_validity)
+    lines.append(b"* OK [HIGHESTMODSEQ %d] So far.\r\n" % selected.since)
     return b"".join(lines)
 
 
@@ -97,6 +126,13 @@ async def expunge(session: Session, command: commands.Expunge) -> None:
     ranges = None
     if command.uids is not None:
         ranges = selected.ranges(command.uids, by_uid=True)
+    gone: Sequence[int] = ()
     if ranges is None or ranges:
-        await selected.account.expunge(selected.mailbox_id, ranges)
-    await session.ok(command.tag, "Done.")
+        gone = await selected.account.expunge(selected.mailbox_id, ranges)
+    if not gone or not session.enabled.resync:
+        await session.ok(command.tag, "Done.")
+        return
+    session.write(await selected.refresh(expunges=True))
+    selected.owed = False
+    code = b"HIGHESTMODSEQ %d" % selected.synced  # RFC 7162 §3.2.7, §3.2.9
+    session.tagged(command.tag, b"OK", "Done.", code)

@@ -13,11 +13,13 @@ from pyeonji.mra.imap.contexts import Contexts
 from pyeonji.mra.imap.uid_map import UidMap, expunge_numbers
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.responses import RECENT
+from pyeonji.protocol.imap.sequences import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pyeonji.base.ids import MailboxId, ModSeq, Uid, UidValidity
+    from pyeonji.mra.imap.enabled import Enabled
     from pyeonji.protocol.imap.sequences import SequenceSet
     from pyeonji.storage.mailboxes import AccountStore, Changes, Mailbox
 
@@ -29,6 +31,10 @@ class NoSuchNumber(Exception):
     """A sequence number beyond the mailbox's messages (RFC 3501 §9, seq-number)."""
 
 
+class UidRequired(Exception):
+    """A sequence number where the client asked for uids only (RFC 9586 §3)."""
+
+
 class Gone(Exception):
     """The selected mailbox was deleted."""
 
@@ -37,8 +43,9 @@ class Selected:
     """One mailbox as one session has been told of it."""
 
     __slots__ = (
-        "account", "contexts", "dirty", "keywords", "mailbox_id", "name", "read_only",
-        "recents", "saved", "since", "told", "uid_validity", "vanished", "view",
+        "account", "contexts", "dirty", "enabled", "held", "keywords", "mailbox_id",
+        "name", "owed", "read_only", "recents", "saved", "since", "told",
+        "uid_validity", "vanished", "view",
     )  # fmt: skip
 
     def __init__(
@@ -48,7 +55,9 @@ class Selected:
         uids: UidMap | Iterable[Uid],
         *,
         read_only: bool,
+        enabled: Enabled,
     ) -> None:
+        self.enabled = enabled
         self.account = account  # not always the user's own
         self.mailbox_id: MailboxId = mailbox.id
         self.name = mailbox.name
@@ -59,7 +68,9 @@ class Selected:
         self.dirty = False
         self.recents: list[tuple[int, int]] = []
         self.vanished: list[int] = []  # expunged, not told yet
-        self.told: dict[int, int] = {}  # uid: mod-seq of flags that the client knows
+        self.held: ModSeq = mailbox.highest_mod_seq  # what `vanished` came after
+        self.owed = False  # HIGHESTMODSEQ is to be told
+        self.told: set[int] = set()  # mod-seqs of own changes beyond `since`
         self.keywords = set(WELL_KNOWN_KEYWORDS)
         self.saved: list[tuple[int, int]] = []  # "$", as uid ranges (RFC 5182)
         self.contexts = Contexts()
@@ -75,6 +86,8 @@ class Selected:
         if messages.saved:
             return self.saved
         view = self.view
+        if not by_uid and self.enabled.uid_only:
+            raise UidRequired
         if by_uid:
             last = view.last  # what came later, the client cannot mean
             return [
@@ -129,27 +142,60 @@ class Selected:
         self.keywords |= new
         return self.flags_response()
 
-    def note_own(self, changed: Sequence[tuple[Uid, int, str, ModSeq]]) -> None:
-        """This session's own command changed these; they need no telling.
+    @property
+    def synced(self) -> ModSeq:
+        """The mod-sequence up to which the client has been told everything.
 
-        Where nobody else's change can lie between, the look-up of changes is
-        spared altogether.
+        Lower than what its messages have while EXPUNGE is held back
+        (RFC 7162 §3.2).
+        """
+        return self.held if self.vanished else self.since
+
+    def mod_seq_line(self) -> bytes:
+        """HIGHESTMODSEQ after VANISHED, and while it is held back (RFC 7162 §6)."""
+        if not self.owed and not self.vanished:
+            return b""
+        self.owed = bool(self.vanished)
+        return b"* OK [HIGHESTMODSEQ %d] So far.\r\n" % self.synced
+
+    def note_own(
+        self,
+        changed: Sequence[tuple[Uid, int, str, ModSeq]],
+        before: ModSeq | None = None,
+        *,
+        told: bool = True,
+    ) -> None:
+        """This session's own command changed these, all with one mod-sequence.
+
+        Where nobody else changed the mailbox in between, the look-up of changes
+        is spared altogether. Else what was not `told` will be: another's change
+        may hide behind ours.
+
+        Args:
+            changed: entries as they are now.
+            before: the mailbox's highest mod-sequence before the change, None
+                where it is not known.
+            told: the client hears of all of them.
         """
         if not changed:
             return
         self.contexts.touch(entry[0] for entry in changed)
-        sequences = {entry[3] for entry in changed}
-        if min(sequences) == self.since + 1 and max(sequences) == self.since + len(
-            sequences
-        ):
-            self.since = max(sequences)
-        else:
-            self.told.update((entry[0], entry[3]) for entry in changed)
+        mod_seq = changed[0][3]
+        if (mod_seq - 1 if before is None else before) <= self.since:
+            self.since = mod_seq
+            return
+        self.dirty = True
+        if told:
+            self.told.add(mod_seq)
 
     def expunged(self, uids: Iterable[int]) -> bytes:
-        """EXPUNGE responses for uids that went, in this session or another."""
-        gone = self.view.remove(uids)
-        return responses.number_lines(expunge_numbers(gone), b"EXPUNGE")
+        """EXPUNGE or VANISHED for uids that went, in this session or another."""
+        if not self.enabled.vanished:
+            gone = self.view.remove(uids)
+            return responses.number_lines(expunge_numbers(gone), b"EXPUNGE")
+        known = sorted({uid for uid in uids if self.view.number(uid)})
+        self.view.remove(known)
+        return responses.vanished(runs(known))
 
     async def refresh(self, *, expunges: bool) -> bytes:
         """What happened since the last look, as untagged responses.
@@ -173,12 +219,15 @@ class Selected:
         return before + told + after(self)
 
     async def _apply(self, changes: Changes, *, expunges: bool) -> bytes:
+        if changes.vanished and not self.vanished:
+            self.held = self.since
         self.since = changes.highest_mod_seq
         self.vanished.extend(changes.vanished)
         out = []
         if expunges and self.vanished:
             out.append(self.expunged(self.vanished))
             self.vanished = []
+            self.owed = True
         if changes.entries:
             last = self.view.last
             out.append(self._changed(changes, last))
@@ -190,25 +239,42 @@ class Selected:
 
     def _changed(self, changes: Changes, last: int) -> bytes:
         """FETCH responses for flags that others changed."""
-        lines = [self.learn_keywords(entry[2] for entry in changes.entries)]
         told = self.told
-        for uid, flags, keywords, mod_seq in changes.entries:
-            if uid > last:
-                break
-            if told.get(uid) == mod_seq or not (number := self.view.number(uid)):
+        entries = [
+            entry
+            for entry in changes.entries
+            if entry[0] <= last and entry[3] not in told
+        ]
+        known = self.learn_keywords(entry[2] for entry in changes.entries)
+        return known + self.flag_lines(entries)
+
+    def flag_lines(self, entries: Sequence[tuple[int, int, str, int]]) -> bytes:
+        """FETCH responses with the flags of (uid, flags, keywords, mod-sequence).
+
+        Those that the client has not heard of are left out.
+        """
+        enabled, view = self.enabled, self.view
+        tail = b" MODSEQ (%d))\r\n" if enabled.mod_seqs else b")\r\n"
+        lines = []
+        for uid, flags, keywords, mod_seq in entries:
+            if not (number := view.number(uid)):
                 continue
             (bits,) = self.with_recent((uid,), (flags,))
             text = responses.flags(bits, keywords)
-            lines.append(b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, uid, text))
+            if enabled.uid_only:
+                lines.append(b"* %d UIDFETCH (FLAGS %b" % (uid, text))
+            else:
+                lines.append(b"* %d FETCH (UID %d FLAGS %b" % (number, uid, text))
+            lines.append(tail % mod_seq if enabled.mod_seqs else tail)
         return b"".join(lines)
 
     async def _arrived(self, new: Sequence[Uid]) -> bytes:
-        """EXISTS and RECENT for new entries."""
+        """EXISTS for new entries, and RECENT to clients that know it."""
+        exists = b"* %d EXISTS\r\n" % len(self.view)
+        if self.enabled.rev2:
+            return exists
         first = new[0]
         if not self.read_only:
             first = max(first, await self.account.claim_recent(self.mailbox_id))
         self.add_recent(first, new[-1])
-        return b"* %d EXISTS\r\n* %d RECENT\r\n" % (
-            len(self.view),
-            self.recent_count(),
-        )
+        return exists + b"* %d RECENT\r\n" % self.recent_count()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.mra.imap.enabled import Enabled
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.server import ServerMachine
 from pyeonji.protocol.imap.states import Step
@@ -56,7 +57,7 @@ class Session:
         self.connection: Final = connection
         self.machine: Final = ServerMachine(message_octets=house.options.message_octets)
         self.user: Account | None = None
-        self.enabled: set[bytes] = set()
+        self.enabled: Final = Enabled()
         self.bad_commands = 0
         self.login_attempts = 0
         self.exchange: Exchange | None = None
@@ -127,6 +128,18 @@ class Session:
         self._selected = None
         self.machine.advance(Step.UNSELECTED)
 
+    def unauthenticate(self) -> None:
+        """Nobody is logged in any more; all but TLS is as at first (RFC 8437 §3)."""
+        self._stop_watching()
+        self._selected = None
+        self._account = None
+        self.user = None
+        self.enabled.clear()
+        self.login_attempts = 0
+        self.machine.advance(Step.UNAUTHENTICATED)
+        self.connection.set_deadline(self.house.options.login_timeout_s)
+        self.connection.set_timeout(self.house.options.login_timeout_s)
+
     def end(self) -> None:
         """The connection is gone."""
         self._stop_watching()
@@ -154,6 +167,12 @@ class Session:
 
     # -- answers
 
+    def name(self, name: str) -> bytes:
+        """A mailbox's name as this client reads it (RFC 9051 §5.1)."""
+        if self.enabled.utf8:
+            return responses.utf8_mailbox(name)
+        return responses.mailbox(name)
+
     def write(self, octets: bytes) -> None:
         """Queue a response."""
         self.connection.write(octets)
@@ -175,10 +194,29 @@ class Session:
             or selected.contexts.touched
             or (expunges and selected.vanished)
         ):
+            self.tell_mod_seq()
             return
         told = await selected.refresh(expunges=expunges)
         if told:
             self.connection.write(told)
+        self.tell_mod_seq()
+
+    def tell_mod_seq(self) -> None:
+        """HIGHESTMODSEQ, where the client could not reckon it itself."""
+        if self.enabled.resync and self._selected is not None:
+            line = self._selected.mod_seq_line()
+            if line:
+                self.connection.write(line)
+
+    def enable_condstore(self) -> None:
+        """A CONDSTORE enabling command came (RFC 7162 §3.1)."""
+        if b"CONDSTORE" in self.enabled:
+            return
+        self.enabled.add(b"CONDSTORE")
+        if self._selected is not None:
+            self.connection.write(
+                b"* OK [HIGHESTMODSEQ %d] Noted.\r\n" % self._selected.synced
+            )
 
     async def ok(self, tag: bytes, text: str, code: bytes = b"") -> None:
         """End a command well, after whatever else there is to tell."""

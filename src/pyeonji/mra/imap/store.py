@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.base.ids import ModSeq
 from pyeonji.mra.imap.fetch_plan import PORTION, repeat
 from pyeonji.mra.imap.flags import BadFlags, split
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.commands import StoreMode
+from pyeonji.protocol.imap.sequences import runs, write_ranges
 from pyeonji.storage.mailboxes import Column, FlagChange
 
 if TYPE_CHECKING:
@@ -15,13 +17,14 @@ if TYPE_CHECKING:
 
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
+    from pyeonji.storage.mailboxes import FlagsStored
 
 CHANGES: Final = {
     StoreMode.REPLACE: FlagChange.SET,
     StoreMode.ADD: FlagChange.ADD,
     StoreMode.REMOVE: FlagChange.REMOVE,
 }
-_COLUMNS: Final = (Column.UID, Column.FLAGS, Column.KEYWORDS)
+_COLUMNS: Final = (Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MOD_SEQ)
 
 
 async def store(session: Session, command: commands.Store) -> None:
@@ -36,51 +39,105 @@ async def store(session: Session, command: commands.Store) -> None:
         session.tagged(command.tag, b"NO", str(error), b"CANNOT")
         return
     ranges = selected.ranges(command.messages, by_uid=command.by_uid)
+    if command.unchanged_since is not None:
+        session.enable_condstore()
+    code = b""
     if ranges:
+        since = command.unchanged_since
         stored = await selected.account.store_flags(
-            selected.mailbox_id, ranges, CHANGES[command.mode], bits, keywords
+            selected.mailbox_id,
+            ranges,
+            CHANGES[command.mode],
+            bits,
+            keywords,
+            unchanged_since=None if since is None else ModSeq(since),
         )
-        selected.note_own(stored.changed)
+        selected.note_own(stored.changed, stored.before, told=not command.silent)
         if keywords and (known := selected.learn_keywords(keywords)):
             session.write(known)
-        if not command.silent:
-            await _tell(session, ranges, stored.changed, by_uid=command.by_uid)
+        await _tell(session, command, ranges, stored)
+        if stored.refused:
+            code = b"MODIFIED " + _named(session, command, stored.refused)
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
-    session.tagged(command.tag, b"OK", "Done.")
+    text = "Not all of them." if code else "Done."
+    session.tagged(command.tag, b"OK", text, code)
+
+
+def _named(session: Session, command: commands.Store, uids: Sequence[int]) -> bytes:
+    """Uids as the client named them (RFC 7162 §3.1.3)."""
+    if command.by_uid:
+        return write_ranges(runs(uids))
+    numbers = map(session.selected.view.number, uids)
+    return write_ranges(runs(number for number in numbers if number))
 
 
 async def _tell(
     session: Session,
+    command: commands.Store,
     ranges: list[tuple[int, int]],
-    changed: Sequence[tuple[int, int, str, int]],
-    *,
-    by_uid: bool,
+    stored: FlagsStored,
 ) -> None:
-    """FETCH responses for all named messages, also those that were so already."""
-    view = session.selected.view
-    named = sum(view.count(low, high) for low, high in ranges)
-    if named == len(changed):
-        _write(session, [entry[:3] for entry in changed], by_uid=by_uid)
+    """FETCH responses for all named messages, also those that were so already.
+
+    Silent ones tell only the new mod-sequences, to clients that keep them, and
+    where the change was conditional, of all that it was asked for.
+    """
+    selected = session.selected
+    changed = stored.changed
+    if command.silent and not session.enabled.mod_seqs:
         return
-    for portion in view.split(ranges, PORTION):
-        rows = await session.selected.account.select(
-            session.selected.mailbox_id, portion, _COLUMNS
-        )
-        _write(session, rows, by_uid=by_uid)
+    conditional = command.unchanged_since is not None
+    named = sum(selected.view.count(low, high) for low, high in ranges)
+    if named == len(changed) or (command.silent and not conditional):
+        write = _write_mod_seqs if command.silent else _write
+        write(session, changed, by_uid=command.by_uid)
+        return
+    refused = set(stored.refused)
+    for portion in selected.view.split(ranges, PORTION):
+        rows = await selected.account.select(selected.mailbox_id, portion, _COLUMNS)
+        if command.silent:
+            quiet = [row for row in rows if row[0] not in refused]
+            _write_mod_seqs(session, quiet, by_uid=command.by_uid)
+            rows = [row for row in rows if row[0] in refused]
+        _write(session, rows, by_uid=command.by_uid)
         await session.connection.drain()
 
 
 def _write(
-    session: Session, rows: Sequence[tuple[int, int, str]], *, by_uid: bool
+    session: Session, rows: Sequence[tuple[int, int, str, int]], *, by_uid: bool
 ) -> None:
     if not rows:
         return
-    selected = session.selected
-    uids, bits, keywords = zip(*rows, strict=True)
-    numbers = selected.view.numbers(uids)
+    selected, enabled = session.selected, session.enabled
+    uids, bits, keywords, mod_seqs = zip(*rows, strict=True)
     flags = map(responses.flags, selected.with_recent(uids, bits), keywords)
-    if by_uid:
-        template = b"* %d FETCH (UID %d FLAGS %b)\r\n"
-        session.write(repeat(template, [numbers, uids, flags]))
+    if enabled.uid_only:
+        template, columns = b"* %d UIDFETCH (FLAGS %b", [uids, flags]
+    elif by_uid or enabled.mod_seqs:  # RFC 7162 §3.2.4
+        numbers = selected.view.numbers(uids)
+        template, columns = b"* %d FETCH (UID %d FLAGS %b", [numbers, uids, flags]
     else:
-        session.write(repeat(b"* %d FETCH (FLAGS %b)\r\n", [numbers, flags]))
+        numbers = selected.view.numbers(uids)
+        template, columns = b"* %d FETCH (FLAGS %b", [numbers, flags]
+    if enabled.mod_seqs:
+        template += b" MODSEQ (%d)"
+        columns.append(mod_seqs)
+    session.write(repeat(template + b")\r\n", columns))
+
+
+def _write_mod_seqs(
+    session: Session, rows: Sequence[tuple[int, int, str, int]], *, by_uid: bool
+) -> None:
+    """The new mod-sequences alone (RFC 7162 §3.1.3)."""
+    del by_uid  # the uid is told either way (RFC 7162 §3.2.4)
+    if not rows:
+        return
+    uids = [row[0] for row in rows]
+    mod_seqs = [row[3] for row in rows]
+    if session.enabled.uid_only:
+        template = b"* %d UIDFETCH (MODSEQ (%d))\r\n"
+        session.write(repeat(template, [uids, mod_seqs]))
+        return
+    numbers = session.selected.view.numbers(uids)
+    template = b"* %d FETCH (UID %d MODSEQ (%d))\r\n"
+    session.write(repeat(template, [numbers, uids, mod_seqs]))

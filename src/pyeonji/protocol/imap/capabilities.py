@@ -39,6 +39,11 @@ TABLE: Final = (
     Capability(b"UNSELECT", When.AFTER_LOGIN),  # RFC 3691
     Capability(b"CHILDREN", When.AFTER_LOGIN),  # RFC 3348
     Capability(b"SPECIAL-USE", When.AFTER_LOGIN),  # RFC 6154
+    Capability(b"CONDSTORE", When.AFTER_LOGIN),  # RFC 7162
+    Capability(b"QRESYNC", When.AFTER_LOGIN),  # RFC 7162
+    Capability(b"UIDONLY", When.AFTER_LOGIN),  # RFC 9586
+    Capability(b"UIDBATCHES", When.AFTER_LOGIN),  # RFC 10022
+    Capability(b"UNAUTHENTICATE", When.AFTER_LOGIN),  # RFC 8437
     Capability(b"CREATE-SPECIAL-USE", When.AFTER_LOGIN),  # RFC 6154
     Capability(b"ESEARCH", When.AFTER_LOGIN),  # RFC 4731
     Capability(b"SEARCHRES", When.AFTER_LOGIN),  # RFC 5182

@@ -22,6 +22,7 @@ from pyeonji.protocol.imap.limits import (
     MAX_SECTION_DEPTH,
 )
 from pyeonji.protocol.imap.parse_mailbox import mailbox
+from pyeonji.protocol.imap.parse_sync import fetch_modifiers, unchanged_since
 from pyeonji.protocol.imap.tokens import BadSyntax
 
 if TYPE_CHECKING:
@@ -78,9 +79,20 @@ def _fetch(tag: bytes, arguments: Arguments, *, by_uid: bool) -> Fetch:
         name = arguments.matched(_NAME, "a fetch item")
         macro = MACROS.get(name.upper())
         found.extend(macro if macro is not None else [_item(arguments, name)])
+    changed_since, vanished, partial = None, False, None
+    if not arguments.at_end():
+        changed_since, vanished, partial = fetch_modifiers(arguments, by_uid=by_uid)
+        if changed_since is not None:
+            found.append(Simple.MODSEQ)  # RFC 7162 §3.1.4.1
     arguments.end()
     return Fetch(
-        tag=tag, by_uid=by_uid, messages=messages, items=tuple(dict.fromkeys(found))
+        tag=tag,
+        by_uid=by_uid,
+        messages=messages,
+        items=tuple(dict.fromkeys(found)),
+        changed_since=changed_since,
+        vanished=vanished,
+        partial=partial,
     )
 
 
@@ -180,6 +192,10 @@ def _store(tag: bytes, arguments: Arguments, *, by_uid: bool) -> Store:
     arguments.space()
     messages = arguments.sequence_set()
     arguments.space()
+    since = None
+    if arguments.peek() == 0x28:
+        since = unchanged_since(arguments)
+        arguments.space()
     word = arguments.word()
     silent = word.endswith(b".SILENT")
     try:
@@ -197,7 +213,13 @@ def _store(tag: bytes, arguments: Arguments, *, by_uid: bool) -> Store:
         flags = tuple(bare)
     arguments.end()
     return Store(
-        tag=tag, by_uid=by_uid, messages=messages, mode=mode, silent=silent, flags=flags
+        tag=tag,
+        by_uid=by_uid,
+        messages=messages,
+        mode=mode,
+        silent=silent,
+        flags=flags,
+        unchanged_since=since,
     )
 
 

@@ -23,6 +23,7 @@ from pyeonji.protocol.imap.commands import (
 from pyeonji.protocol.imap.dates import parse_date_time
 from pyeonji.protocol.imap.encoding import BadBase64, decode_base64
 from pyeonji.protocol.imap.limits import MAX_PATTERN_OCTETS
+from pyeonji.protocol.imap.parse_sync import select_parameters
 from pyeonji.protocol.imap.tokens import BadSyntax
 
 if TYPE_CHECKING:
@@ -119,13 +120,25 @@ def parse_enable(tag: bytes, arguments: Arguments) -> Enable:
 
 
 def parse_select(tag: bytes, arguments: Arguments) -> Select:
-    """SELECT SP mailbox."""
-    return Select(tag=tag, mailbox=_only_mailbox(arguments), read_only=False)
+    """SELECT SP mailbox [SP "(" parameters ")"]."""
+    return _select(tag, arguments, read_only=False)
 
 
 def parse_examine(tag: bytes, arguments: Arguments) -> Select:
-    """EXAMINE SP mailbox."""
-    return Select(tag=tag, mailbox=_only_mailbox(arguments), read_only=True)
+    """EXAMINE SP mailbox [SP "(" parameters ")"]."""
+    return _select(tag, arguments, read_only=True)
+
+
+def _select(tag: bytes, arguments: Arguments, *, read_only: bool) -> Select:
+    arguments.space()
+    name = mailbox(arguments)
+    condstore, resync = False, None
+    if not arguments.at_end():
+        condstore, resync = select_parameters(arguments)
+    arguments.end()
+    return Select(
+        tag=tag, mailbox=name, read_only=read_only, condstore=condstore, resync=resync
+    )
 
 
 def _only_mailbox(arguments: Arguments) -> str:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.protocol.imap import names
+from pyeonji.protocol.imap.sequences import write_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,14 @@ def mailbox(name: str) -> bytes:
     return astring(names.encode(name))
 
 
+def utf8_mailbox(name: str) -> bytes:
+    """A mailbox name in UTF-8, quoted if it is not an atom (RFC 9051 §4.3)."""
+    octets = name.encode("utf-8")
+    if octets.isascii():
+        return astring(octets)
+    return b'"%b"' % _SPECIALS.sub(rb"\\\1", octets)
+
+
 @lru_cache(maxsize=4096)
 def flags(bits: int, keywords: str) -> bytes:
     """Flags in parentheses: system flags by their bits, then keywords."""
@@ -79,3 +88,16 @@ def number_lines(numbers: Sequence[int], word: bytes) -> bytes:
     """One untagged line for each number, e.g. b"* 3 EXPUNGE"."""
     template = b"* %%d %b\r\n" % word
     return b"".join([template % number for number in numbers])
+
+
+RANGES_A_LINE: Final = 500
+"""Of one VANISHED response; more are told in further ones."""
+
+
+def vanished(ranges: Sequence[tuple[int, int]], *, earlier: bool = False) -> bytes:
+    """VANISHED responses for ranges of uids (RFC 7162 §3.2.10)."""
+    word = b"VANISHED (EARLIER)" if earlier else b"VANISHED"
+    return b"".join(
+        b"* %b %b\r\n" % (word, write_ranges(ranges[at : at + RANGES_A_LINE]))
+        for at in range(0, len(ranges), RANGES_A_LINE)
+    )

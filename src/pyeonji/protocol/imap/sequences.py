@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -101,3 +102,12 @@ def write_ranges(ranges: Sequence[tuple[int, int]]) -> bytes:
     return b",".join(
         b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges
     )
+
+
+def within(numbers: Sequence[int], ranges: Sequence[tuple[int, int]]) -> list[int]:
+    """Those of ascending numbers that lie in ascending ranges."""
+    found: list[int] = []
+    for low, high in ranges:
+        start = bisect_left(numbers, low)
+        found.extend(numbers[start : bisect_right(numbers, high, start)])
+    return found

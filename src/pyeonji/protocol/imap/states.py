@@ -22,6 +22,7 @@ class Step(Enum):
     SELECTED = "selected"
     UNSELECTED = "unselected"
     LOGGED_OUT = "logged out"
+    UNAUTHENTICATED = "unauthenticated"  # RFC 8437 §5
 
 
 ANY: Final = frozenset({State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED})
@@ -35,6 +36,8 @@ NEXT: Final[dict[tuple[State, Step], State]] = {
     (State.SELECTED, Step.SELECTED): State.SELECTED,
     (State.AUTHENTICATED, Step.UNSELECTED): State.AUTHENTICATED,
     (State.SELECTED, Step.UNSELECTED): State.AUTHENTICATED,
+    (State.AUTHENTICATED, Step.UNAUTHENTICATED): State.NOT_AUTHENTICATED,
+    (State.SELECTED, Step.UNAUTHENTICATED): State.NOT_AUTHENTICATED,
     (State.NOT_AUTHENTICATED, Step.LOGGED_OUT): State.LOGOUT,
     (State.AUTHENTICATED, Step.LOGGED_OUT): State.LOGOUT,
     (State.SELECTED, Step.LOGGED_OUT): State.LOGOUT,

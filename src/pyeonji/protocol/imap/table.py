@@ -14,6 +14,7 @@ from pyeonji.protocol.imap import (
     parse_mailbox,
     parse_search,
     parse_sort,
+    parse_sync,
 )
 from pyeonji.protocol.imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, WITH_MAILBOX
 
@@ -70,6 +71,8 @@ COMMANDS: Final[dict[bytes, Rule]] = {
     b"STATUS": Rule(AFTER_LOGIN, parse_mailbox.parse_status),
     b"APPEND": Rule(AFTER_LOGIN, _append),
     b"IDLE": Rule(AFTER_LOGIN, _bare(commands.Idle)),
+    b"UNAUTHENTICATE": Rule(AFTER_LOGIN, _bare(commands.Unauthenticate)),
+    b"UIDBATCHES": Rule(WITH_MAILBOX, parse_sync.parse_uid_batches),
     b"CHECK": Rule(WITH_MAILBOX, _bare(commands.Check)),
     b"CLOSE": Rule(WITH_MAILBOX, _bare(commands.Close)),
     b"UNSELECT": Rule(WITH_MAILBOX, _bare(commands.Unselect)),

@@ -66,6 +66,7 @@ def store_flags(
         after = [(e, e[1] & ~flags, e[2]) for e in there if e[1] & flags]
     if not after:
         return FlagsStored(changed=[], refused=refused)
+    before = ModSeq(row.highest_mod_seq)
     ledger.mailbox(mailbox_id, touch=True)
     if change is FlagChange.SET or flags & (SEEN | DELETED):
         unseen = [(e[1] & SEEN) - (f & SEEN) for e, f, _ in after]
@@ -74,11 +75,12 @@ def store_flags(
         row.deleted += sum(deleted) // DELETED
     mod_seq = ModSeq(ledger.mod_seq())
     changed = [(e[0], f, k, mod_seq) for e, f, k in after]
-    _write_flags(ledger, mailbox_id, changed, all_of=there, ranges=ranges)
+    whole_range = not refused and len(changed) == len(there)
+    _write_flags(ledger, mailbox_id, changed, one_run=whole_range and len(ranges) == 1)
     uids = [entry[0] for entry in changed]
-    whole = [(uids[0], uids[-1])] if len(uids) == len(there) else consecutive(uids)
+    whole = [(uids[0], uids[-1])] if whole_range else consecutive(uids)
     ledger.log(row, CHANGED, whole)
-    return FlagsStored(changed=changed, refused=refused)
+    return FlagsStored(changed=changed, refused=refused, before=before)
 
 
 def _with_keywords(
@@ -110,12 +112,11 @@ def _write_flags(
     mailbox_id: int,
     changed: list[tuple[Uid, int, str, ModSeq]],
     *,
-    all_of: list[Any],
-    ranges: UidRanges,
+    one_run: bool,
 ) -> None:
     _, flags, keywords, mod_seq = changed[0]
     alike = all(f == flags and k == keywords for _, f, k, _ in changed)
-    if alike and len(changed) == len(all_of) and len(ranges) == 1:
+    if alike and one_run:
         runs = [(changed[0][0], changed[-1][0])]
     elif alike:
         runs = consecutive([entry[0] for entry in changed])  # type: ignore[assignment]

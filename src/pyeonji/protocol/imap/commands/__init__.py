@@ -67,6 +67,11 @@ from pyeonji.protocol.imap.commands.session import (
     Noop,
     StartTls,
 )
+from pyeonji.protocol.imap.commands.sync import (
+    Resync,
+    UidBatches,
+    Unauthenticate,
+)
 
 Event = Command | MessageChunk | AppendEnded | IdleEnded | SaslResponse | Refused
 
@@ -100,6 +105,7 @@ __all__ = [
     "Noop",
     "Refused",
     "Rename",
+    "Resync",
     "ReturnOption",
     "Returns",
     "SaslResponse",
@@ -120,5 +126,7 @@ __all__ = [
     "StoreMode",
     "Subscribe",
     "Thread",
+    "UidBatches",
+    "Unauthenticate",
     "Unselect",
 ]

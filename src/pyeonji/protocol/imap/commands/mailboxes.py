@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from pyeonji.protocol.imap.commands.base import Command
+
+if TYPE_CHECKING:
+    from pyeonji.protocol.imap.commands.sync import Resync
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +21,15 @@ class Enable(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Select(Command):
-    """SELECT, or EXAMINE where `read_only` (RFC 3501 §6.3.1, §6.3.2)."""
+    """SELECT, or EXAMINE where `read_only` (RFC 3501 §6.3.1, §6.3.2).
+
+    `condstore` and `resync` are its parameters (RFC 7162 §3.1.8, §3.2.5).
+    """
 
     mailbox: str
     read_only: bool
+    condstore: bool = False
+    resync: Resync | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +86,7 @@ class StatusItem(Enum):
     UIDNEXT = b"UIDNEXT"
     UIDVALIDITY = b"UIDVALIDITY"
     UNSEEN = b"UNSEEN"
+    HIGHESTMODSEQ = b"HIGHESTMODSEQ"  # RFC 7162 §3.1.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,7 @@ class Simple(Enum):
     ENVELOPE = b"ENVELOPE"
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     BODY = b"BODY"
+    MODSEQ = b"MODSEQ"  # RFC 7162 §3.1.4.2
 
 
 class SectionText(Enum):
@@ -81,11 +82,18 @@ FetchItem = Simple | Section
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch(Command):
-    """RFC 3501 §6.4.5."""
+    """RFC 3501 §6.4.5; `changed_since`, `vanished` (RFC 7162 §3.1.4.1, §3.2.6).
+
+    `partial`: positions among the messages named, counted from the end where
+    negative (RFC 9394 §3.3).
+    """
 
     by_uid: bool
     messages: SequenceSet
     items: tuple[FetchItem, ...]
+    changed_since: int | None = None
+    vanished: bool = False
+    partial: tuple[int, int] | None = None
 
 
 class StoreMode(StrEnum):
@@ -98,13 +106,14 @@ class StoreMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store(Command):
-    """RFC 3501 §6.4.6."""
+    """RFC 3501 §6.4.6; `unchanged_since` makes it conditional (RFC 7162 §3.1.3)."""
 
     by_uid: bool
     messages: SequenceSet
     mode: StoreMode
     silent: bool
     flags: tuple[bytes, ...]
+    unchanged_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
