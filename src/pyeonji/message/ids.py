@@ -14,6 +14,7 @@ MAX_ID: Final = 998
 """Octets of an id (one line, RFC 5322 §2.1.1); longer ones are none."""
 
 _ANGLED = re.compile(rb"<([^<>]++)>")
+_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
 _SPACE = re.compile(rb"\s+")
 _WORD = re.compile(rb"[^\s<>()\",;:]++")
 
@@ -30,9 +31,15 @@ def parse_ids(octets: bytes) -> list[str]:
     ids = []
     for inner in found:
         bare = inner if inner.isalnum() else _SPACE.sub(b"", inner)
+        if b'"' in bare:  # quoting does not make another id (RFC 5256 §3)
+            bare = _QUOTED.sub(_unquoted, bare)
         if bare and len(bare) <= MAX_ID:
             ids.append(f"<{_text(bare)}>")
     return ids
+
+
+def _unquoted(found: re.Match[bytes]) -> bytes:
+    return re.sub(rb"\\(.)", rb"\1", found.group(1))
 
 
 def parse_id(octets: bytes) -> str:

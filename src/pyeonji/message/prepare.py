@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyeonji.message.address import Group, mailboxes
+from pyeonji.message.address import Group
 from pyeonji.message.date import parse_date
 from pyeonji.message.envelope import addresses_of, envelope_of
 from pyeonji.message.parts import pack
@@ -77,8 +77,10 @@ def prepare(octets: Octets) -> Prepared:
 
 def _sort_key(addresses: AddressList) -> str:
     """Local part of the first address, casefolded, "" without one (RFC 5256 §3)."""
-    for mailbox in mailboxes(addresses):
-        return mailbox.local_text.casefold()
+    for first in addresses[:1]:
+        # ENVELOPE has the name of a group in the place of a local part
+        name = first.display_name if isinstance(first, Group) else first.local_text
+        return name.casefold().replace("\0", "")
     return ""
 
 

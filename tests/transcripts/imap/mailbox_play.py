@@ -16,7 +16,8 @@ def letter(
     lines = [f"Date: {date}"] if date else []
     lines += [f"From: {sender}", f"To: {to}", f"Subject: {subject}"]
     lines += [*more.splitlines(), "", *body.splitlines()]
-    return "\r\n".join(lines)
+    # a script has no white space at the end of a line
+    return "\r\n".join(line.rstrip() for line in lines)
 
 
 def appended(

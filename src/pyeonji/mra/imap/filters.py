@@ -49,7 +49,7 @@ async def without_filters(session: Session, key: Key) -> Key:
     if not has(key, FilterKey):
         return key
     private = await session.account.annotations(None)
-    shared: dict[str, bytes] = {}
+    shared = await session.house.directory.annotations()
     return _Replacing(private, shared).replaced(key, 0)
 
 

@@ -48,6 +48,13 @@ TABLE: Final = (
     Capability(b"ESEARCH", When.AFTER_LOGIN),  # RFC 4731
     Capability(b"SEARCHRES", When.AFTER_LOGIN),  # RFC 5182
     Capability(b"WITHIN", When.AFTER_LOGIN),  # RFC 5032
+    Capability(b"SORT", When.AFTER_LOGIN),  # RFC 5256
+    Capability(b"SORT=DISPLAY", When.AFTER_LOGIN),  # RFC 5957
+    Capability(b"THREAD=ORDEREDSUBJECT", When.AFTER_LOGIN),  # RFC 5256
+    Capability(b"THREAD=REFERENCES", When.AFTER_LOGIN),
+    Capability(b"THREAD=REFS", When.AFTER_LOGIN),
+    Capability(b"ESORT", When.AFTER_LOGIN),  # RFC 5267
+    Capability(b"I18NLEVEL=1", When.AFTER_LOGIN),  # RFC 5255
 )
 
 
