@@ -181,7 +181,7 @@ def test_what_is_prepared() -> None:
     assert (prepared.subject, prepared.sort_subject) == ("Re: 가나다", "가나다")
     assert (prepared.sort_from, prepared.sort_to, prepared.sort_cc) == (
         "kim",
-        "lee",
+        "g",  # the group, as ENVELOPE has it
         "",
     )
     assert (prepared.message_id, prepared.references) == ("<2@x>", "<0@x> <1@x>")

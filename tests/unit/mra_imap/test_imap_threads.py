@@ -124,12 +124,12 @@ def prune(node: Node, root: Node) -> None:
             node.children[at : at + 1] = child.children
 
 
+def subject_of(node: Node) -> str:
+    return node.subject if node.number is not None else node.first.subject
+
+
 def gather(root: Node) -> None:
     table: dict[str, Node] = {}
-
-    def subject_of(node: Node) -> str:
-        return node.subject if node.number is not None else node.first.subject
-
     for node in root.children:
         subject = subject_of(node)
         if not subject:
@@ -140,23 +140,26 @@ def gather(root: Node) -> None:
         ):
             table[subject] = node
     for node in list(root.children):
-        if node.parent is not root or not (subject := subject_of(node)):
-            continue
-        there = table[subject]
-        if there is node:
-            continue
-        if there.number is None and node.number is None:
-            for child in list(node.children):
-                there.adopt(child)
-            root.children.remove(node)
-        elif there.number is None or (node.reply and not there.reply):
-            there.adopt(node)
-        else:
-            dummy = Node(None)
-            root.adopt(dummy)
-            dummy.adopt(node)
-            dummy.adopt(there)
-            table[subject] = dummy
+        if node.parent is root and (subject := subject_of(node)):
+            merge(root, node, subject, table)
+
+
+def merge(root: Node, node: Node, subject: str, table: dict[str, Node]) -> None:
+    there = table[subject]
+    if there is node:
+        return
+    if there.number is None and node.number is None:
+        for child in list(node.children):
+            there.adopt(child)
+        root.children.remove(node)
+    elif there.number is None or (node.reply and not there.reply):
+        there.adopt(node)
+    else:
+        dummy = Node(None)
+        root.adopt(dummy)
+        dummy.adopt(node)
+        dummy.adopt(there)
+        table[subject] = dummy
 
 
 def sort(node: Node) -> None:

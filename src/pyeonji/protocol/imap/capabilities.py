@@ -54,6 +54,9 @@ TABLE: Final = (
     Capability(b"THREAD=REFERENCES", When.AFTER_LOGIN),
     Capability(b"THREAD=REFS", When.AFTER_LOGIN),
     Capability(b"ESORT", When.AFTER_LOGIN),  # RFC 5267
+    Capability(b"CONTEXT=SEARCH", When.AFTER_LOGIN),
+    Capability(b"CONTEXT=SORT", When.AFTER_LOGIN),
+    Capability(b"MULTISEARCH", When.AFTER_LOGIN),  # RFC 7377
     Capability(b"I18NLEVEL=1", When.AFTER_LOGIN),  # RFC 5255
 )
 
