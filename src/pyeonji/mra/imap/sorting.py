@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mra.imap.looking import PORTION, spans
@@ -107,16 +108,14 @@ async def gather(
 
     Uids that are gone by now are left out.
     """
-    rows: list[tuple[Any, ...]] = []
+    found: list[list[Any]] = [[] for _ in wanted]
     view = selected.view
     for portion in view.split(spans(view, uids), PORTION):
-        rows += await selected.account.select(selected.mailbox_id, portion, wanted)
-    if len(rows) != len(uids) or (rows and rows[0][0] != uids[0]):
+        more = await selected.account.columns(selected.mailbox_id, portion, wanted)
+        for column, values in zip(found, more, strict=True):
+            column.extend(values)
+    if found[0] != uids:
         chosen = set(uids)
-        rows = [row for row in rows if row[0] in chosen]
-    if not rows:
-        return {column: [] for column in wanted}
-    return {
-        column: list(values)
-        for column, values in zip(wanted, zip(*rows, strict=True), strict=True)
-    }
+        there = [uid in chosen for uid in found[0]]
+        found = [list(compress(column, there)) for column in found]
+    return dict(zip(wanted, found, strict=True))

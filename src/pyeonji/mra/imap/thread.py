@@ -11,7 +11,7 @@ from pyeonji.protocol.imap.commands import Algorithm
 from pyeonji.storage.mailboxes import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pyeonji.mra.imap.session import Session
     from pyeonji.mra.imap.sorting import Columns
@@ -71,10 +71,14 @@ def forest_of(algorithm: Algorithm, columns: Columns) -> Forest:
 
 
 def _subjects(columns: Columns) -> list[str]:
-    return list(map(sorting.casemap, columns[Column.SORT_SUBJECT]))
+    """Base subjects as they are compared; storage has folded their case."""
+    return [
+        subject if subject.isascii() else sorting.casemap(subject)
+        for subject in columns[Column.SORT_SUBJECT]
+    ]
 
 
-def _references(kept: str) -> Iterable[str]:
+def _references(kept: str) -> Sequence[str]:
     """Those of RFC 5256 §3: what stands after a tab is of In-Reply-To only."""
     if not kept:
         return ()

@@ -54,23 +54,24 @@ def _write(
     top: int, children: dict[int, list[int]], names: Sequence[int], out: list[str]
 ) -> None:
     """One thread, however deep."""
-    waiting: list[int | str] = [")", top, "("]
+    waiting = [top]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, str):
-            out.append(one)
+        if one == NONE:
+            out.append(")")
             continue
-        out.append(str(names[one]))
+        out.append(f"({names[one]}")
         below = children.get(one)
+        while below is not None and len(below) == 1:
+            one = below[0]
+            out.append(f" {names[one]}")
+            below = children.get(one)
         if below is None:
-            continue
-        if len(below) == 1:
-            out.append(" ")
-            waiting.append(below[0])
+            out.append(")")
         else:
             out.append(" ")
-            for child in reversed(below):
-                waiting += (")", child, "(")
+            waiting.append(NONE)
+            waiting += reversed(below)
 
 
 def _ranks(dates: Sequence[int]) -> list[int]:
@@ -113,12 +114,10 @@ class _Links:
         self._has_children = [False] * len(ids)
         self._steps = STEPS_FOR_EACH * (len(ids) + 100)
 
-    def _node(self, own: str) -> int:
-        node = self.nodes.get(own)
-        if node is None:
-            node = self.nodes[own] = len(self.parents)
-            self.parents.append(NONE)
-            self._has_children.append(False)
+    def _dummy(self, own: str) -> int:
+        node = self.nodes[own] = len(self.parents)
+        self.parents.append(NONE)
+        self._has_children.append(False)
         return node
 
     def _link(self, parent: int, child: int) -> None:
@@ -140,10 +139,12 @@ class _Links:
 
     def add(self, message: int, references: Iterable[str]) -> None:
         """Steps 1.A and 1.B for one message."""
-        parents = self.parents
+        parents, nodes = self.parents, self.nodes
         last = NONE
         for reference in references:
-            node = self._node(reference)
+            node = nodes.get(reference, NONE)
+            if node == NONE:
+                node = self._dummy(reference)
             if last != NONE and parents[node] == NONE:
                 self._link(last, node)
             last = node
@@ -194,7 +195,7 @@ def _over(dummy: int, parents: Sequence[int], count: int, over: dict[int, int]) 
 
 def by_references(
     ids: Sequence[str],
-    references: Sequence[Iterable[str]],
+    references: Sequence[Sequence[str]],
     dates: Sequence[int],
     subjects: Sequence[str],
     is_reply: Callable[[int], bool],
@@ -225,7 +226,7 @@ def by_references(
 
 def by_references_alone(
     ids: Sequence[str],
-    references: Sequence[Iterable[str]],
+    references: Sequence[Sequence[str]],
     dates: Sequence[int],
     arrivals: Sequence[int],
 ) -> Forest:
@@ -254,7 +255,7 @@ def _forest(entries: list[list[int]], children: dict[int, list[int]]) -> Forest:
 
 
 def _threads(
-    ids: Sequence[str], references: Sequence[Iterable[str]], ranks: Sequence[int]
+    ids: Sequence[str], references: Sequence[Sequence[str]], ranks: Sequence[int]
 ) -> tuple[list[list[int]], dict[int, list[int]]]:
     """Steps 1 to 3: entries under the root, and children of messages.
 
@@ -262,9 +263,13 @@ def _threads(
     sorted (step 4).
     """
     links = _Links(ids)
+    parents = links.parents
     for message, own in enumerate(references):
-        links.add(message, own)
-    above, tops = _pruned(links.parents, len(ids))
+        if own:
+            links.add(message, own)
+        else:
+            parents[message] = NONE  # step 1.B
+    above, tops = _pruned(parents, len(ids))
     entries: list[list[int]] = []
     children: dict[int, list[int]] = {}
     dummies: dict[int, list[int]] = {}

@@ -185,6 +185,13 @@ class EmbeddedAccount:
         with errors_named():
             return reading.select(self._reader, mailbox_id, ranges, columns)
 
+    async def columns(
+        self, mailbox_id: MailboxId, ranges: UidRanges, columns: Sequence[Column]
+    ) -> list[list[Any]]:
+        """See AccountStore."""
+        with errors_named():
+            return reading.columns(self._reader, mailbox_id, ranges, columns)
+
     async def octets(
         self, mailbox_id: MailboxId, uids: Sequence[Uid]
     ) -> list[tuple[Uid, StoredOctets]]:

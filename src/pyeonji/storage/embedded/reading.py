@@ -162,6 +162,25 @@ def select(
     return found
 
 
+def columns(
+    connection: Database,
+    mailbox_id: int,
+    ranges: UidRanges,
+    wanted: Sequence[Column],
+) -> list[list[Any]]:
+    """See AccountStore.columns: JSON arrays are made faster than rows."""
+    if not ranges:
+        return [[] for _ in wanted]
+    _, join = _select(tuple(wanted))
+    source, where, bindings = in_ranges(mailbox_id, ranges)
+    gathered = ", ".join(f"json_group_array({_COLUMNS[column]})" for column in wanted)
+    row = connection.execute(
+        f"SELECT {gathered} FROM {source}{join}{where}",  # noqa: S608 - names above
+        bindings,
+    ).fetchone()
+    return [_array.decode(array) for array in row]
+
+
 def octets(
     connection: Database, blobs: Path, mailbox_id: int, uids: Sequence[Uid]
 ) -> list[tuple[Uid, StoredOctets]]:
