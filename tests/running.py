@@ -89,6 +89,7 @@ class Server:
         accounts: local parts; all have PASSWORD. The first reads postmaster's mail.
         extra: more TOML, behind the listeners ([[route]], [queue], …).
         legacy: also keep secrets for APOP and CRAM-MD5.
+        tls: more lines of [tls].
         workers: processes; 0 leaves the choice to the server.
         ready_s: how long a start may take.
     """
@@ -101,6 +102,7 @@ class Server:
         legacy: bool = False,
         workers: int = 0,
         log_level: str = "info",
+        tls: str = "",
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pyeonji-test-"))
         self.data = self.folder / "data"
@@ -114,6 +116,7 @@ class Server:
         self._made = False
         key = self.folder / "key.pem"
         make_self_signed(f"mail.{DOMAIN}", self.certificate, key)
+        self._tls_lines = tls
         self.config.write_text(self._settings(key, extra, legacy, workers, log_level))
 
     def _settings(
@@ -122,6 +125,7 @@ class Server:
         lines = [f'hostname = "mail.{DOMAIN}"', f'data = "{self.data}"']
         lines += [f"workers = {workers}"] if workers else []
         lines += ["[tls]", f'certificate = "{self.certificate}"', f'key = "{key}"']
+        lines += [self._tls_lines]
         lines += ["[auth]", f"legacy = {str(legacy).lower()}"]
         lines += ["[log]", f'level = "{log_level}"']
         for (protocol, tls), port in self._ports.items():

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
+
+from pyeonji.protocol.sasl.scram import ChannelBinding
+from pyeonji.protocol.sasl.steps import ClientCertificate
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,32 +29,69 @@ class TlsFacts:
     version: str
     cipher: str
     bits: int
-    client_certificate: bytes | None = None  # DER, verified by nobody
+    client_certificate: bytes | None = None  # DER; on our side of a listener verified
+    bindings: tuple[ChannelBinding, ...] = ()  # for SCRAM-*-PLUS
 
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+class ServerContext(ssl.SSLContext):
+    """A context of a listener, which knows the certificate that it shows."""
+
+    end_point: bytes = b""  # the channel binding's octets, b"" where there are none
+
+
+def server_context(
+    certificate: Path, key: Path, *, client_ca: Path | None = None
+) -> ServerContext:
     """A context for listeners: TLS 1.2 or later (RFC 8996, RFC 9325 §3.1.1).
 
     `reload` swaps the certificate under it without losing connections.
 
+    Args:
+        certificate: PEM, the chain after it.
+        key: PEM, of the certificate.
+        client_ca: whose certificates clients may show; one that is not signed
+            by these ends the handshake, so never for doors that relays call at.
+
     Raises:
         OSError, ssl.SSLError: the files can't be read or don't fit together.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_SINGLE_ECDH_USE
     context.load_cert_chain(certificate, key)
+    if client_ca is not None:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    context.end_point = end_point(certificate.read_bytes())
     return context
 
 
-def reload(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+def reload(context: ServerContext, certificate: Path, key: Path) -> None:
     """Use these files for handshakes from now on.
 
     Raises:
         OSError, ssl.SSLError: then the context is as it was.
     """
-    server_context(certificate, key)  # whole and fitting, before we touch the old
+    fresh = server_context(certificate, key)  # whole and fitting, before the change
     context.load_cert_chain(certificate, key)
+    context.end_point = fresh.end_point
+
+
+def end_point(pem: bytes) -> bytes:
+    """The octets of tls-server-end-point (RFC 5929 §4.1).
+
+    A certificate whose signature has no single hash (Ed25519) has none: b"".
+    """
+    try:
+        shown = x509.load_pem_x509_certificate(pem)
+        algorithm = shown.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return b""
+    if algorithm is None:
+        return b""
+    if isinstance(algorithm, hashes.MD5 | hashes.SHA1):
+        algorithm = hashes.SHA256()
+    return shown.fingerprint(algorithm)
 
 
 def client_context(*, verify: bool, ca_file: Path | None = None) -> ssl.SSLContext:
@@ -76,4 +122,57 @@ def facts_of(transport: asyncio.BaseTransport) -> TlsFacts | None:
         cipher=name,
         bits=bits,
         client_certificate=tls.getpeercert(binary_form=True),
+        bindings=_bindings(tls),
     )
+
+
+def _bindings(tls: ssl.SSLObject) -> tuple[ChannelBinding, ...]:
+    """What ties a SASL exchange to this connection.
+
+    tls-exporter (RFC 9266) can't be had from this TLS library's Python side.
+    tls-unique doesn't exist in TLS 1.3 (RFC 9266 §3), and is not unique in
+    sessions that were resumed (RFC 7627 §1).
+    """
+    found = []
+    if tls.version() == "TLSv1.2" and not tls.session_reused:
+        unique = tls.get_channel_binding("tls-unique")
+        if unique:
+            found.append(ChannelBinding(name="tls-unique", octets=unique))
+    context = tls.context
+    if isinstance(context, ServerContext) and context.end_point:
+        found.append(
+            ChannelBinding(name="tls-server-end-point", octets=context.end_point)
+        )
+    return tuple(found)
+
+
+def client_certificate(facts: TlsFacts | None) -> ClientCertificate | None:
+    """The certificate that a client has shown, or None.
+
+    Its mail addresses are the rfc822Names (RFC 5280 §4.2.1.6); where there are
+    none, the emailAddress in its subject.
+    """
+    if facts is None or facts.client_certificate is None:
+        return None
+    der = facts.client_certificate
+    fingerprint = sha256(der).hexdigest()
+    try:
+        shown = x509.load_der_x509_certificate(der)
+        names = _mail_names(shown)
+    except ValueError:  # broken, but the fingerprint is what it is
+        names = ()
+    return ClientCertificate(fingerprint=fingerprint, names=names)
+
+
+def _mail_names(shown: x509.Certificate) -> tuple[str, ...]:
+    try:
+        extension = shown.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        names = extension.value.get_values_for_type(x509.RFC822Name)
+    except x509.ExtensionNotFound:
+        names = []
+    if names:
+        return tuple(names)
+    subject = shown.subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS)
+    return tuple(str(each.value) for each in subject)

@@ -7,6 +7,7 @@ is passed in here as a callable.
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.clock import SystemClock
@@ -23,13 +24,13 @@ from pyeonji.mta.relay.relay import Relay
 from pyeonji.mta.trace import from_clause, received
 from pyeonji.net.dns import Resolver
 from pyeonji.net.listener import Limits, Listener, connection_ids
-from pyeonji.net.tls import reload, server_context
+from pyeonji.net.tls import ServerContext, reload, server_context
 from pyeonji.serve.configuration import Configuration, ConfigurationError
 from pyeonji.storage.embedded import Store, open_store
 from pyeonji.storage.names import canonical_domain
+from pyeonji.storage.tokens import KeysRefused, TokenOptions, TokenVerifier
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
     from pathlib import Path
 
@@ -58,17 +59,19 @@ class Station:
         self,
         start: WorkerStart,
         store: Store,
-        context: ssl.SSLContext,
+        contexts: Contexts,
         clock: Clock,
     ) -> None:
         self.listeners: list[Listener] = []
         self._start = start
         self._store = store
-        self._context = context
+        self._contexts = contexts
         self._clock = clock
         self._next_id = letter_ids(start.number, lambda: int(clock.time() * 1000))
         self._authenticator: Authenticator = store.authenticator(
-            legacy=start.configuration.legacy_auth
+            legacy=start.configuration.legacy_auth,
+            channel_binding=start.configuration.channel_binding,
+            verify_token=_verifier(start.configuration, clock),
         )
         self._wire(start.configuration)
         self._runner = self._make_runner()
@@ -82,7 +85,7 @@ class Station:
                     settings.name,
                     bound.socket,
                     self._door_maker(settings),
-                    tls_context=None if settings.tls == "none" else context,
+                    tls_context=contexts.of(settings),
                     implicit_tls=settings.tls == "implicit",
                     busy=BUSY[settings.protocol],
                     limits=Limits(
@@ -102,14 +105,14 @@ class Station:
             ConfigurationError: certificate or key can't be used.
         """
         clock = SystemClock()
-        context = _context(*start.certificate)
+        contexts = Contexts.made(*start.certificate, start.configuration.tls.client_ca)
         store = await open_store(
             start.configuration.data,
             worker=start.number,
             workers=start.workers,
             clock=clock,
         )
-        return cls(start, store, context, clock)
+        return cls(start, store, contexts, clock)
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Use another configuration from now on; connections go on as they are.
@@ -118,12 +121,15 @@ class Station:
             ConfigurationError: and everything stays.
         """
         mta_options(configuration)  # everything that can fail, before any change
+        verifier = _verifier(configuration, self._clock)
         tls = configuration.tls
         if tls.certificate is not None and tls.key is not None:
             try:
-                reload(self._context, tls.certificate, tls.key)
+                self._contexts.reload(tls.certificate, tls.key)
             except OSError as error:
                 raise ConfigurationError(f"{tls.certificate}: {error}") from error
+        self._authenticator.verify_token = verifier
+        self._authenticator.channel_binding = configuration.channel_binding
         self._wire(configuration)
         self._runner.reconfigure(self._options, self._relay)
         settings = {each.name: each for each in configuration.listeners}
@@ -266,13 +272,49 @@ class Station:
         )
 
 
-def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contexts:
+    """TLS of the listeners: relays are never asked for a certificate."""
+
+    everybody: ServerContext
+    people: ServerContext
+
+    @classmethod
+    def made(cls, certificate: Path, key: Path, client_ca: Path | None) -> Contexts:
+        """Raises ConfigurationError: a file can't be used."""
+        try:
+            everybody = server_context(certificate, key)
+            people = everybody
+            if client_ca is not None:
+                people = server_context(certificate, key, client_ca=client_ca)
+        except OSError as error:
+            raise ConfigurationError(
+                f"certificate {certificate}, key {key}, client_ca {client_ca}: {error}"
+            ) from error
+        return cls(everybody=everybody, people=people)
+
+    def of(self, settings: ListenerSettings) -> ServerContext | None:
+        """What a listener uses."""
+        if settings.tls == "none":
+            return None
+        people = settings.protocol in ("submission", "imap", "pop3")
+        return self.people if people else self.everybody
+
+    def reload(self, certificate: Path, key: Path) -> None:
+        """Show another certificate. Raises OSError, and everything stays."""
+        for context in {self.everybody, self.people}:
+            reload(context, certificate, key)
+
+
+def _verifier(configuration: Configuration, clock: Clock) -> TokenVerifier | None:
+    """What judges bearer tokens. Raises ConfigurationError: no keys."""
+    if configuration.oauth is None:
+        return None
+    options = TokenOptions(**asdict(configuration.oauth))
     try:
-        return server_context(certificate, key)
-    except OSError as error:
-        raise ConfigurationError(
-            f"certificate {certificate}, key {key}: {error}"
-        ) from error
+        return TokenVerifier(options, clock)
+    except KeysRefused as error:
+        raise ConfigurationError(f"auth.oauth: {error}") from error
 
 
 def mta_options(configuration: Configuration) -> MtaOptions:

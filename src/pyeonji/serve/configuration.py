@@ -77,6 +77,20 @@ class TlsSettings:
 
     certificate: Path | None = None
     key: Path | None = None
+    client_ca: Path | None = None  # whose certificates people may log in with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OauthSettings:
+    """Whose tokens are believed (OAUTHBEARER, XOAUTH2)."""
+
+    issuer: str
+    audience: tuple[str, ...]
+    keys: Path | None = None
+    shared_key: Path | None = None
+    claim: str = "email"
+    scope: str = ""
+    discovery: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +120,14 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pop3Settings:
+    """What POP3 clients are kept to (RFC 2449 §6.5, §6.7)."""
+
+    login_delay_s: float = 0.0  # between two logins to one maildrop; 0: none
+    expire_days: int | None = None  # what was retrieved is removed then; None: never
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """The whole file."""
 
@@ -119,6 +141,9 @@ class Configuration:
     listeners: tuple[ListenerSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     legacy_auth: bool = False
+    channel_binding: bool = True
+    oauth: OauthSettings | None = None
+    pop3: Pop3Settings = field(default_factory=Pop3Settings)
     dns_servers: tuple[str, ...] = ()
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -174,6 +199,7 @@ class _Reader:
             listener=list,
             route=list,
             auth=dict,
+            pop3=dict,
             dns=dict,
             queue=dict,
             limits=dict,
@@ -183,7 +209,13 @@ class _Reader:
             if key not in wanted:
                 raise ValueRefused("is missing", (key,))
         tls = self._tls(wanted.pop("tls", {}))
-        auth = self._table(wanted.pop("auth", {}), ("auth",), legacy=boolean)
+        auth = self._table(
+            wanted.pop("auth", {}),
+            ("auth",),
+            legacy=boolean,
+            channel_binding=boolean,
+            oauth=dict,
+        )
         dns = self._table(wanted.pop("dns", {}), ("dns",), servers=texts)
         queue = self._table(
             wanted.pop("queue", {}), ("queue",), retry=_durations, expire=duration_s
@@ -210,6 +242,9 @@ class _Reader:
             listeners=self._listeners(wanted.pop("listener", [])),
             routes=self._routes(wanted.pop("route", [])),
             legacy_auth=auth.get("legacy", False),
+            channel_binding=auth.get("channel_binding", True),
+            oauth=self._oauth(auth["oauth"]) if "oauth" in auth else None,
+            pop3=self._pop3(wanted.pop("pop3", {})),
             dns_servers=dns.get("servers", ()),
             queue=QueueSettings(**{f"{key}_s": value for key, value in queue.items()}),
             limits=LimitSettings(**limits),
@@ -219,11 +254,41 @@ class _Reader:
 
     def _tls(self, tree: dict[str, Any]) -> TlsSettings:
         file = path(self._folder)
-        wanted = self._table(tree, ("tls",), certificate=file, key=file)
-        if len(wanted) == 1:
-            (given,) = wanted
-            raise ValueRefused("certificate and key go together", ("tls", given))
+        wanted = self._table(tree, ("tls",), certificate=file, key=file, client_ca=file)
+        pair = wanted.keys() & {"certificate", "key"}
+        if len(pair) == 1:
+            raise ValueRefused("certificate and key go together", ("tls", *pair))
         return TlsSettings(**wanted)
+
+    def _oauth(self, tree: dict[str, Any]) -> OauthSettings:
+        where = ("auth", "oauth")
+        file = path(self._folder)
+        wanted = self._table(
+            tree,
+            where,
+            issuer=text,
+            audience=_one_or_more,
+            keys=file,
+            shared_key=file,
+            claim=text,
+            scope=text,
+            discovery=text,
+        )
+        for key in ("issuer", "audience"):
+            if not wanted.get(key):
+                raise ValueRefused("is missing", (*where, key))
+        if ("keys" in wanted) == ("shared_key" in wanted):
+            raise ValueRefused("must have keys or shared_key", where)
+        return OauthSettings(**wanted)
+
+    def _pop3(self, tree: dict[str, Any]) -> Pop3Settings:
+        wanted = self._table(
+            tree, ("pop3",), login_delay=duration_s, expire_days=positive
+        )
+        return Pop3Settings(
+            login_delay_s=wanted.get("login_delay", 0.0),
+            expire_days=wanted.get("expire_days"),
+        )
 
     def _listeners(self, trees: list[Any]) -> tuple[ListenerSettings, ...]:
         found: dict[tuple[str, int], ListenerSettings] = {}
@@ -308,6 +373,10 @@ def _check_protocol(protocol: str, where: tuple[str | int, ...]) -> None:
 
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _one_or_more(value: Any) -> tuple[str, ...]:
+    return (text(value),) if isinstance(value, str) else texts(value)
 
 
 def _durations(value: Any) -> tuple[float, ...]:

@@ -4,7 +4,8 @@ A door that has a name and a password asks `check_password`. A door that
 conducts SASL hands each response of its client to `step`, until the outcome is
 no Challenge any more::
 
-    self._exchange = server.begin(mechanism, initial_response, ...)
+    offer = authenticator.mechanisms(connection.tls, plaintext=…)
+    self._exchange = authenticator.begin(mechanism, connection.tls, ...)
     outcome = await authenticator.step(self._exchange, None, peer_address)
     # then, for each response of the client:
     outcome = await authenticator.step(self._exchange, response, peer_address)
@@ -32,15 +33,20 @@ from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.net.tls import client_certificate
+from pyeonji.protocol.sasl import server
 from pyeonji.protocol.sasl.prep import NotPrepared, saslprep
 from pyeonji.protocol.sasl.steps import (
     Challenge,
+    ClientCertificate,
     Failed,
+    HolderNeeded,
     PasswordNeeded,
     ScramKeysNeeded,
     SecretNeeded,
     Step,
     Succeeded,
+    TokenNeeded,
 )
 from pyeonji.storage.credentials import (
     MAX_PASSWORD_OCTETS,
@@ -55,7 +61,8 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from pyeonji.base.clock import Clock
-    from pyeonji.protocol.sasl.steps import Answer, Exchange
+    from pyeonji.net.tls import TlsFacts
+    from pyeonji.protocol.sasl.steps import Answer, Exchange, Verdict
     from pyeonji.storage.directory import Account, Credentials, Directory
 
 REFUSAL_S: Final = 2.0
@@ -90,10 +97,14 @@ class Authenticator:
         sealer: Sealer,
         clock: Clock,
         legacy: bool = False,
+        channel_binding: bool = True,
+        verify_token: Callable[[str], Verdict] | None = None,
         pool: ThreadPoolExecutor | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.legacy: Final = legacy  # may APOP and CRAM-MD5 be offered?
+        self.channel_binding = channel_binding  # are SCRAM-*-PLUS offered?
+        self.verify_token = verify_token  # None: OAUTHBEARER, XOAUTH2 not offered
         self._directory = directory
         self._sealer = sealer
         self._clock = clock
@@ -102,6 +113,55 @@ class Authenticator:
         self._key = os.urandom(32)
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
         self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+
+    def mechanisms(self, tls: TlsFacts | None, *, plaintext: bool) -> tuple[str, ...]:
+        """What a door may offer on a connection, best first.
+
+        Args:
+            tls: the connection's, None in clear.
+            plaintext: what shows a password may be used without TLS too.
+        """
+        return server.offered(self._circumstances(tls, plaintext=plaintext))
+
+    def _circumstances(
+        self, tls: TlsFacts | None, *, plaintext: bool
+    ) -> server.Circumstances:
+        return server.Circumstances(
+            plaintext=plaintext or tls is not None,
+            bindings=tls.bindings if tls and self.channel_binding else (),
+            certificate=client_certificate(tls),
+            secrets=self.legacy,
+            tokens=self.verify_token is not None,
+        )
+
+    def begin(
+        self,
+        mechanism: str,
+        tls: TlsFacts | None,
+        *,
+        nonce: bytes,
+        hostname: str,
+        initial: bytes | None,
+    ) -> Exchange:
+        """Start an exchange of a mechanism that was offered; then `step`.
+
+        Args:
+            mechanism: one of `mechanisms`.
+            tls: the connection's.
+            nonce: 16 octets of chance or more, new each time.
+            hostname: ours, for challenges.
+            initial: the initial response, decoded, or None.
+        """
+        now = self._circumstances(tls, plaintext=True)
+        return server.begin(
+            mechanism,
+            nonce=nonce,
+            hostname=hostname,
+            now=int(self._clock.time()),
+            initial=initial,
+            bindings=now.bindings,
+            certificate=now.certificate,
+        )
 
     async def check_password(
         self, identity: str, password: str, client_address: str
@@ -170,8 +230,25 @@ class Authenticator:
                 return await self._scram_keys(name, mechanism)
             case SecretNeeded(authcid=name):
                 return self._secret((await self._find(name))[1])
+            case HolderNeeded(certificate=certificate, authzid=authzid):
+                return await self._holder(certificate, authzid)
+            case TokenNeeded(token=token):
+                return self.verify_token(token) if self.verify_token else None
             case _:
                 raise TypeError(asked)
+
+    async def _holder(self, certificate: ClientCertificate, authzid: str) -> str | None:
+        """Whose certificate it is: bound by hand, or given for an address."""
+        bound = await self._directory.account_of_certificate(certificate.fingerprint)
+        if bound is not None:
+            return bound.address
+        names = [canonical(name) for name in certificate.names]
+        if authzid and canonical(authzid) in names:
+            names = [canonical(authzid)]
+        for name in names:
+            if await self._directory.account_at(name) is not None:
+                return name
+        return None
 
     async def _ended(
         self, end: Succeeded | Failed, started: float, client_address: str

@@ -109,6 +109,22 @@ class Directory(Protocol):
     async def annotations(self) -> dict[str, bytes]:
         """Annotations of the server itself: name -> value."""
 
+    async def account_of_certificate(self, fingerprint: str) -> Account | None:
+        """The account that a client certificate was bound to.
+
+        Args:
+            fingerprint: SHA-256, 64 lower-case hexadecimal digits.
+        """
+
+    async def certificates(self, account_id: AccountId) -> list[str]:
+        """Fingerprints of the certificates that are bound to an account."""
+
+    async def bind_certificate(self, account_id: AccountId, fingerprint: str) -> None:
+        """Let the holder of a certificate in. Raises NoSuchAccount, AlreadyExists."""
+
+    async def unbind_certificate(self, account_id: AccountId, fingerprint: str) -> bool:
+        """Keep it out again; False when it was not bound to this account."""
+
     async def domains(self) -> list[Domain]:
         """All, by name."""
 

@@ -35,7 +35,7 @@ KEYS = {
 
 
 def answer(step: Step) -> bool | ScramKeys | str | None:
-    known = not isinstance(step, Challenge) and step.authcid == NAME
+    known = getattr(step, "authcid", None) == NAME
     match step:
         case PasswordNeeded():
             return known and step.password == saslprep(PASSWORD)
@@ -292,7 +292,7 @@ def test_channel_binding_flags(
         begin(
             mechanism,
             initial=flag + b",,n=%b,r=abc" % NAME.encode(),
-            binding=given_binding,
+            bindings=(given_binding,) if given_binding else (),
         ),
         [],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -11,7 +11,7 @@ from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.encoding import encode_base64
 from pyeonji.protocol.imap.states import State
 from pyeonji.protocol.machine import CLOSED
-from pyeonji.protocol.sasl import server as sasl
+from pyeonji.protocol.sasl.server import MECHANISMS
 from pyeonji.protocol.sasl.steps import Challenge
 from pyeonji.storage.authentication import Admitted
 
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("pyeonji.imap")
 
-_SECRET_SAFE: Final = ("SCRAM-SHA-256", "SCRAM-SHA-1")
-"""Mechanisms that don't show the password to who listens."""
-_SECRET_SHOWN: Final = ("PLAIN", "LOGIN")
-_FROM_SECRET: Final = ("CRAM-MD5",)
-"""Mechanisms that need accounts with a legacy secret."""
-
 
 def may_show_password(session: Session) -> bool:
     """Whether a password may be sent over this connection (RFC 3501 §6.2.3)."""
@@ -36,12 +30,9 @@ def may_show_password(session: Session) -> bool:
 
 def mechanisms(session: Session) -> tuple[str, ...]:
     """SASL mechanisms that may be used now, the best first."""
-    found = list(_SECRET_SAFE)
-    if session.house.authenticator.legacy:
-        found.extend(_FROM_SECRET)
-    if may_show_password(session):
-        found.extend(_SECRET_SHOWN)
-    return tuple(found)
+    return session.house.authenticator.mechanisms(
+        session.connection.tls, plaintext=session.house.options.plaintext_auth
+    )
 
 
 def capabilities(session: Session) -> bytes:
@@ -87,7 +78,8 @@ async def login(session: Session, command: commands.Login) -> None:
 async def authenticate(session: Session, command: commands.Authenticate) -> None:
     """Begin a SASL exchange (RFC 3501 §6.2.2, RFC 4959)."""
     if command.mechanism not in mechanisms(session):
-        if command.mechanism in _SECRET_SHOWN:
+        known = MECHANISMS.get(command.mechanism)
+        if known and known.plaintext and not may_show_password(session):
             session.tagged(command.tag, b"NO", "Start TLS first.", b"PRIVACYREQUIRED")
         else:
             session.tagged(command.tag, b"NO", "Mechanism not offered.", b"CANNOT")
@@ -95,11 +87,11 @@ async def authenticate(session: Session, command: commands.Authenticate) -> None
     session.login_attempts += 1
     house = session.house
     session.sasl_tag = command.tag
-    session.exchange = sasl.begin(
+    session.exchange = house.authenticator.begin(
         command.mechanism,
+        session.connection.tls,
         nonce=house.nonce(),
         hostname=house.options.hostname,
-        now=int(house.clock.time()),
         initial=command.initial,
     )
     await _step(session, None)

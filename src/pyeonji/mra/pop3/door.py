@@ -16,7 +16,6 @@ from pyeonji.mra.pop3.surrogate import surrogate
 from pyeonji.protocol.pop3 import commands
 from pyeonji.protocol.pop3.server import Offer, ServerMachine
 from pyeonji.protocol.pop3.texts import Text
-from pyeonji.protocol.sasl import server as sasl
 from pyeonji.protocol.sasl.steps import Challenge
 from pyeonji.storage.authentication import Admitted
 from pyeonji.storage.errors import MaildropLocked, StorageUnavailable
@@ -111,15 +110,13 @@ class Pop3Door:
     def _offer(self) -> Offer:
         connection = self._connection
         in_clear = connection.tls is None and not self._house.options.plaintext_auth
-        mechanisms = ["SCRAM-SHA-256", "SCRAM-SHA-1"]
-        if self._house.authenticator.legacy:
-            mechanisms.append("CRAM-MD5")
-        if not in_clear:
-            mechanisms += ["PLAIN", "LOGIN"]
+        mechanisms = self._house.authenticator.mechanisms(
+            connection.tls, plaintext=self._house.options.plaintext_auth
+        )
         return Offer(
             stls=connection.can_start_tls,
             user_pass=not in_clear,
-            mechanisms=tuple(mechanisms),
+            mechanisms=mechanisms,
             timestamp=self._timestamp,
         )
 
@@ -204,11 +201,11 @@ class Pop3Door:
                     )
                     await self._admit(account)
                 case commands.AuthAsked():
-                    self._exchange = sasl.begin(
+                    self._exchange = house.authenticator.begin(
                         event.mechanism,
+                        self._connection.tls,
                         nonce=secrets.token_bytes(18),
                         hostname=house.options.hostname,
-                        now=int(house.clock.time()),
                         initial=event.initial_response,
                     )
                     await self._step(None)

@@ -205,7 +205,8 @@ class Door:
         self.drop()
         self.smtp.accept()
         await self.connection.start_tls()
-        self.smtp.tls_started()
+        receiver = self.receiver
+        self.smtp.tls_started(receiver.after_tls(self.connection, self.smtp.options))
 
     async def _auth(self, event: AuthAsked) -> None:
         await signing_in.begin_exchange(self, event.mechanism, event.initial)

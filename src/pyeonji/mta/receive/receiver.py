@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from pyeonji.storage.directory import Directory
     from pyeonji.storage.queue import Queue, QueuedLetter, QueueOffice
 
-MECHANISMS: Final = ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN")
-LEGACY_MECHANISMS: Final = (*MECHANISMS, "CRAM-MD5")
-
 _STRANGERS: Final = ALL_OFFERS
 """What port 25 offers: everything."""
 
@@ -86,7 +83,6 @@ class Receiver:
     def machine_options(self, connection: Connection, kind: DoorKind) -> MachineOptions:
         """What the machine of a connection offers."""
         can_start_tls = connection.can_start_tls or connection.tls is not None
-        legacy = self.authenticator.legacy
         offers = _STRANGERS
         if not can_start_tls:
             offers -= {Offer.STARTTLS}
@@ -99,7 +95,18 @@ class Receiver:
             max_message_octets=self.options.max_message_octets,
             max_recipients=self.options.max_recipients,
             offers=offers,
-            mechanisms=LEGACY_MECHANISMS if legacy else MECHANISMS,
+            mechanisms=self.authenticator.mechanisms(
+                connection.tls, plaintext=kind.plaintext_auth
+            ),
             plaintext_auth=kind.plaintext_auth,
         )
         return replace(options, auth_required=True) if kind.submission else options
+
+    def after_tls(
+        self, connection: Connection, options: MachineOptions
+    ) -> MachineOptions:
+        """The same with the mechanisms that TLS has made possible."""
+        mechanisms = self.authenticator.mechanisms(
+            connection.tls, plaintext=options.plaintext_auth
+        )
+        return replace(options, mechanisms=mechanisms)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pyeonji.protocol.sasl.server import begin
 from pyeonji.protocol.sasl.steps import Challenge
 from pyeonji.storage.authentication import Admitted
 from pyeonji.storage.errors import StorageUnavailable
@@ -20,11 +19,11 @@ log = structlog.get_logger("pyeonji.mta.receive")
 
 async def begin_exchange(door: Door, mechanism: str, initial: bytes | None) -> None:
     """Start an exchange, with the initial response if there was one."""
-    door.exchange = begin(
+    door.exchange = door.receiver.authenticator.begin(
         mechanism,
+        door.connection.tls,
         nonce=secrets.token_bytes(18),
         hostname=door.receiver.options.hostname,
-        now=int(door.receiver.clock.time()),
         initial=initial,
     )
     await respond(door, None)

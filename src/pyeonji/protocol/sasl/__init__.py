@@ -6,5 +6,5 @@ passwords. Base64 around messages is the protocols' business, and so is what an
 authenticated name may do.
 
 PLAIN, LOGIN, SCRAM-SHA-1, SCRAM-SHA-256 (and their -PLUS where the door has a
-channel binding), CRAM-MD5.
+channel binding), CRAM-MD5, EXTERNAL, OAUTHBEARER, XOAUTH2: `server.MECHANISMS`.
 """

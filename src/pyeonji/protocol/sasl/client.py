@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Final
@@ -33,6 +34,8 @@ from pyeonji.protocol.sasl.scram import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pyeonji.protocol.sasl.scram import ChannelBinding
+
 PREFERENCE: Final = (
     "SCRAM-SHA-256",
     "SCRAM-SHA-1",
@@ -41,6 +44,9 @@ PREFERENCE: Final = (
     "LOGIN",
 )
 """Best first; the last two show the password."""
+
+WITH_BINDING: Final = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", *PREFERENCE)
+"""The same for who has a channel binding: a bound SHA-1 beats an unbound SHA-256."""
 
 MIN_ITERATIONS: Final = 4096
 """Fewer make an overheard exchange cheap to guess (RFC 7677 §4)."""
@@ -69,6 +75,7 @@ class Exchange:
     ) -> None:
         self.mechanism = mechanism
         self.initial = initial
+        self.refusal: dict[str, str] = {}  # why a token was refused, as it was told
         self._answers = list(answers)
 
     @property
@@ -92,16 +99,19 @@ class Exchange:
         return response
 
 
-def best(offered: Iterable[str], *, tls: bool, plaintext: bool = False) -> str | None:
+def best(
+    offered: Iterable[str], *, tls: bool, plaintext: bool = False, bound: bool = False
+) -> str | None:
     """The best mechanism that a server offers, or None.
 
     Args:
         offered: names in any case.
         tls: the connection is encrypted.
         plaintext: the password may be shown without TLS too.
+        bound: there is a channel binding to give to `begin`.
     """
     names = {name.upper() for name in offered}
-    for mechanism in PREFERENCE:
+    for mechanism in WITH_BINDING if bound else PREFERENCE:
         shown = mechanism in {"PLAIN", "LOGIN"}
         if mechanism in names and (tls or plaintext or not shown):
             return mechanism
@@ -109,16 +119,24 @@ def best(offered: Iterable[str], *, tls: bool, plaintext: bool = False) -> str |
 
 
 def begin(
-    mechanism: str, user: str, password: str, nonce: bytes, *, authzid: str = ""
+    mechanism: str,
+    user: str,
+    password: str,
+    nonce: bytes,
+    *,
+    authzid: str = "",
+    binding: ChannelBinding | None = None,
 ) -> Exchange:
     """Start an exchange.
 
     Args:
-        mechanism: one of `PREFERENCE`.
+        mechanism: one of `WITH_BINDING`.
         user: who we are; prepared here, as is the password.
         password: as typed.
         nonce: 16 octets of chance or more; a new one each time.
         authzid: whom to act as (PLAIN and SCRAM), "" for the user.
+        binding: of our TLS connection. With a SCRAM mechanism that is not -PLUS
+            it says: I could have, but you did not offer it (RFC 5802 §6).
 
     Raises:
         UnknownMechanism: not in `PREFERENCE`.
@@ -126,8 +144,8 @@ def begin(
     """
     name = saslprep(user).encode()
     secret = saslprep(password).encode()
-    if mechanism in HASHES:
-        return _scram(mechanism, name, password, nonce, authzid)
+    if mechanism.removesuffix("-PLUS") in HASHES:
+        return _scram(mechanism, name, password, nonce, authzid, binding)
     if mechanism == "PLAIN":
         message = b"\0".join((saslprep(authzid).encode(), name, secret))
         return Exchange(mechanism, message)
@@ -143,12 +161,67 @@ def begin(
     raise UnknownMechanism(mechanism)
 
 
+def external(authzid: str = "") -> Exchange:
+    """EXTERNAL: our TLS certificate says who we are (RFC 4422 appendix A)."""
+    return Exchange("EXTERNAL", saslprep(authzid).encode())
+
+
+def bearer(mechanism: str, user: str, token: str) -> Exchange:
+    """OAUTHBEARER or XOAUTH2 with a token that we have (RFC 7628 §3.1).
+
+    A server that refuses it says why first: `Exchange.refusal`.
+
+    Raises:
+        UnknownMechanism: neither of the two.
+    """
+    name = saslprep(user).encode()
+    if mechanism == "OAUTHBEARER":
+        initial = b"n,a=%b,\1auth=Bearer %b\1\1" % (escaped(name), token.encode())
+        dummy = b"\1"  # RFC 7628 §3.2.3
+    elif mechanism == "XOAUTH2":
+        initial = b"user=%b\1auth=Bearer %b\1\1" % (name, token.encode())
+        dummy = b""
+    else:
+        raise UnknownMechanism(mechanism)
+    exchange = _Bearer(mechanism, initial)
+    exchange.dummy = dummy
+    return exchange
+
+
+class _Bearer(Exchange):
+    """Complete from the start; a challenge is a refusal."""
+
+    dummy = b""
+
+    def respond(self, challenge: bytes) -> bytes:
+        if self.refusal or len(challenge) > MAX_SCRAM_OCTETS:
+            raise ServerNotTrusted("one challenge too many, or too long")
+        try:
+            told = json.loads(challenge)
+        except ValueError:
+            told = {}
+        facts = told.items() if isinstance(told, dict) else ()
+        self.refusal = {str(key): str(value) for key, value in facts} or {"status": ""}
+        return self.dummy
+
+
 def _scram(
-    mechanism: str, name: bytes, password: str, nonce: bytes, authzid: str
+    mechanism: str,
+    name: bytes,
+    password: str,
+    nonce: bytes,
+    authzid: str,
+    binding: ChannelBinding | None,
 ) -> Exchange:
-    hash_name = HASHES[mechanism]
+    plus = mechanism.endswith("-PLUS")
+    if plus and binding is None:
+        raise UnknownMechanism(f"{mechanism} without a channel binding")
+    hash_name = HASHES[mechanism.removesuffix("-PLUS")]
+    flag, bound = (b"n" if binding is None else b"y"), b""
+    if plus and binding is not None:
+        flag, bound = b"p=" + binding.name.encode(), binding.octets
     acting = b"a=" + escaped(saslprep(authzid).encode()) if authzid else b""
-    gs2 = b"n," + acting + b","
+    gs2 = flag + b"," + acting + b","
     our_nonce = b64encode(nonce)
     bare = b"n=%b,r=%b" % (escaped(name), our_nonce)
     expected = b""
@@ -164,7 +237,7 @@ def _scram(
         if not MIN_ITERATIONS <= iterations <= MAX_ITERATIONS:
             raise ServerNotTrusted(f"{iterations} iterations")
         salted = salted_password(password, _strict(match[2]), iterations, hash_name)
-        unproved = b"c=%b,r=%b" % (b64encode(gs2), match[1])
+        unproved = b"c=%b,r=%b" % (b64encode(gs2 + bound), match[1])
         signed = b",".join((bare, server_first, unproved))
         client_key = hmac.digest(salted, b"Client Key", hash_name)
         stored_key = hashlib.new(hash_name, client_key).digest()

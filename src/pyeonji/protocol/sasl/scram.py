@@ -23,7 +23,7 @@ from pyeonji.protocol.sasl.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from pyeonji.protocol.sasl.steps import Exchange, Step
 
@@ -51,7 +51,7 @@ class MalformedMessage(PermanentError):
 class ChannelBinding:
     """What ties an exchange to its TLS connection (RFC 5929, RFC 9266)."""
 
-    name: str  # "tls-exporter", "tls-server-end-point"
+    name: str  # "tls-unique", "tls-server-end-point"
     octets: bytes
 
 
@@ -86,7 +86,7 @@ def conduct(
     response: bytes,
     *,
     nonce: bytes,
-    binding: ChannelBinding | None,
+    bindings: Sequence[ChannelBinding],
     pretend_key: bytes,
 ) -> Exchange:
     """The server's side, from the client's first message on.
@@ -95,13 +95,13 @@ def conduct(
         mechanism: with or without -PLUS.
         response: the client-first-message.
         nonce: chance.
-        binding: of this connection, when -PLUS was offered on it.
+        bindings: of this connection, when -PLUS was offered on it.
         pretend_key: see `server.begin`.
     """
     try:
         return (
             yield from _conduct(
-                mechanism, response, nonce, binding, pretend_key or nonce
+                mechanism, response, nonce, bindings, pretend_key or nonce
             )
         )
     except (MalformedMessage, NotPrepared) as error:
@@ -112,11 +112,11 @@ def _conduct(
     mechanism: str,
     response: bytes,
     nonce: bytes,
-    binding: ChannelBinding | None,
+    bindings: Sequence[ChannelBinding],
     pretend_key: bytes,
 ) -> Generator[Step, object, Succeeded | Failed]:
     first = _matched(_CLIENT_FIRST, response)
-    if (fault := _binding_fault(first, mechanism, binding)) is not None:
+    if (fault := _binding_fault(first, mechanism, bindings)) is not None:
         return fault
     plain_name = mechanism.removesuffix("-PLUS")
     hash_name = HASHES[plain_name]
@@ -134,9 +134,7 @@ def _conduct(
     )
     answer = yield Challenge(server_first)
     final = _matched(_CLIENT_FINAL, answer)
-    bound = first["gs2"]
-    if first["binding"] is not None and binding is not None:
-        bound += binding.octets
+    bound: bytes = first["gs2"] + _octets_of(first["binding"], bindings)
     signed = b",".join((first["bare"], server_first, final["unproved"]))
     fits = _proof_fits(keys, decoded(final["proof"]), signed, hash_name)
     if final["nonce"] != whole_nonce or decoded(final["channel"]) != bound:
@@ -157,17 +155,22 @@ def _matched(pattern: re.Pattern[bytes], message: object) -> re.Match[bytes]:
     return match
 
 
+def _octets_of(name: bytes | None, bindings: Sequence[ChannelBinding]) -> bytes:
+    """The binding's octets, which follow the GS2 header (RFC 5802 §7 cbind-input)."""
+    return next((each.octets for each in bindings if each.name.encode() == name), b"")
+
+
 def _binding_fault(
-    first: re.Match[bytes], mechanism: str, binding: ChannelBinding | None
+    first: re.Match[bytes], mechanism: str, bindings: Sequence[ChannelBinding]
 ) -> Failed | None:
     """What the client says of channel binding against what is so (RFC 5802 §6)."""
     wanted = first["binding"]
     if mechanism.endswith("-PLUS"):
-        if wanted is None or binding is None or wanted.decode() != binding.name:
+        if wanted is None or not _octets_of(wanted, bindings):
             return Failed("channel binding missing or of another kind")
     elif wanted is not None:
         return Failed("channel binding without -PLUS")
-    elif first["flag"] == b"y" and binding is not None:
+    elif first["flag"] == b"y" and bindings:
         return Failed("somebody took -PLUS out of our list")
     return None
 

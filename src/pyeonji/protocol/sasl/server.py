@@ -24,21 +24,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.errors import PermanentError
-from pyeonji.protocol.sasl import scram
+from pyeonji.protocol.sasl import bearer, scram
 from pyeonji.protocol.sasl.prep import NotPrepared, prepared_name, prepared_password
 from pyeonji.protocol.sasl.steps import (
     Challenge,
     Failed,
+    HolderNeeded,
     PasswordNeeded,
     SecretNeeded,
     Succeeded,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pyeonji.protocol.sasl.scram import ChannelBinding
-    from pyeonji.protocol.sasl.steps import Exchange
+    from pyeonji.protocol.sasl.steps import ClientCertificate, Exchange
 
 
 class UnknownMechanism(PermanentError):
@@ -54,22 +55,53 @@ class Mechanism:
     needs_secret: bool = False  # only for accounts with a legacy secret
     plaintext: bool = False  # shows the password to whoever listens: wants TLS
     channel_binding: bool = False  # only with a ChannelBinding
+    needs_certificate: bool = False  # only for clients that have shown one
+    needs_tokens: bool = False  # only where tokens can be verified
 
 
 MECHANISMS: Final[dict[str, Mechanism]] = {
     mechanism.name: mechanism
     for mechanism in (
+        Mechanism(name="EXTERNAL", client_first=True, needs_certificate=True),
         Mechanism(name="SCRAM-SHA-256-PLUS", client_first=True, channel_binding=True),
         Mechanism(name="SCRAM-SHA-256", client_first=True),
         Mechanism(name="SCRAM-SHA-1-PLUS", client_first=True, channel_binding=True),
         Mechanism(name="SCRAM-SHA-1", client_first=True),
+        Mechanism(
+            name="OAUTHBEARER", client_first=True, plaintext=True, needs_tokens=True
+        ),
+        Mechanism(name="XOAUTH2", client_first=True, plaintext=True, needs_tokens=True),
+        Mechanism(name="CRAM-MD5", client_first=False, needs_secret=True),
         Mechanism(name="PLAIN", client_first=True, plaintext=True),
         # LOGIN begins with the server, but takes the name as initial response
         Mechanism(name="LOGIN", client_first=False, plaintext=True),
-        Mechanism(name="CRAM-MD5", client_first=False, needs_secret=True),
     )
 }
 """All that we know, best first; strongest mechanisms lead every list we send."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What decides which mechanisms can be used on a connection."""
+
+    plaintext: bool  # what shows a password may be used: in TLS, or it is allowed
+    bindings: Sequence[ChannelBinding] = ()
+    certificate: ClientCertificate | None = None
+    secrets: bool = False  # accounts may have legacy secrets
+    tokens: bool = False  # tokens can be verified
+
+
+def offered(now: Circumstances) -> tuple[str, ...]:
+    """The mechanisms to offer, best first; what is not among them is refused."""
+    return tuple(
+        each.name
+        for each in MECHANISMS.values()
+        if (now.plaintext or not each.plaintext)
+        and (now.bindings or not each.channel_binding)
+        and (now.certificate is not None or not each.needs_certificate)
+        and (now.secrets or not each.needs_secret)
+        and (now.tokens or not each.needs_tokens)
+    )
 
 
 def begin(
@@ -80,7 +112,8 @@ def begin(
     now: int,
     initial: bytes | None = None,
     pretend_key: bytes = b"",
-    binding: ChannelBinding | None = None,
+    bindings: Sequence[ChannelBinding] = (),
+    certificate: ClientCertificate | None = None,
 ) -> Exchange:
     """Start an exchange of one of `MECHANISMS`.
 
@@ -93,7 +126,9 @@ def begin(
             the exchange then doesn't ask for it with an empty challenge.
         pretend_key: a secret of this server, always the same, from which salts
             for unknown users are made when ScramKeysNeeded is answered None.
-        binding: of this connection, when a -PLUS mechanism was offered on it.
+        bindings: of this connection, when -PLUS mechanisms were offered on it;
+            given with all mechanisms, so that SCRAM sees a list that was cut.
+        certificate: the client's, for EXTERNAL.
 
     Raises:
         UnknownMechanism: not in `MECHANISMS`.
@@ -106,13 +141,17 @@ def begin(
         return _login(initial)
     if mechanism == "PLAIN":
         return _after_first(initial, _plain)
+    if mechanism == "EXTERNAL":
+        return _after_first(initial, lambda response: _external(response, certificate))
+    if mechanism in bearer.MECHANISMS:
+        return _after_first(initial, bearer.MECHANISMS[mechanism])
     return _after_first(
         initial,
         lambda response: scram.conduct(
             mechanism,
             response,
             nonce=nonce,
-            binding=binding,
+            bindings=bindings,
             pretend_key=pretend_key,
         ),
     )
@@ -163,6 +202,20 @@ def _password(name: bytes, password: bytes, authzid: str) -> Exchange:
     if (yield PasswordNeeded(authcid, prepared)) is True:
         return Succeeded(authcid, authzid)
     return Failed("wrong name or password", authcid)
+
+
+def _external(response: bytes, certificate: ClientCertificate | None) -> Exchange:
+    """Whose certificate TLS has verified (RFC 4422 appendix A)."""
+    try:
+        authzid = prepared_name(response) if response else ""
+    except NotPrepared as error:
+        return Failed(str(error), malformed=True)
+    if certificate is None:
+        return Failed("no client certificate")
+    holder = yield HolderNeeded(certificate, authzid)
+    if not isinstance(holder, str) or not holder:
+        return Failed("nobody's certificate", authzid)
+    return Succeeded(holder, authzid)
 
 
 _CRAM_RESPONSE: Final = re.compile(rb"([^\0\r\n]{1,255}) ([0-9A-Fa-f]{32})")

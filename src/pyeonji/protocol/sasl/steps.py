@@ -10,6 +10,8 @@ the response back; every other question is answered from the directory::
     PasswordNeeded   answer: bool, whether the password is the user's
     ScramKeysNeeded  answer: ScramKeys (for unknown users: made-up ones) or None
     SecretNeeded     answer: the user's password (str) or None
+    HolderNeeded     answer: the address of the certificate's account (str) or None
+    TokenNeeded      answer: Verdict
 
 The generator returns `Succeeded` or `Failed` (as StopIteration's value).
 """
@@ -60,6 +62,40 @@ class SecretNeeded:
     authcid: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificate:
+    """What a TLS client has shown, and TLS has verified (RFC 5280)."""
+
+    fingerprint: str  # SHA-256 of the whole certificate, 64 lower-case digits
+    names: tuple[str, ...] = ()  # mail addresses that it was given for
+
+
+@dataclass(frozen=True, slots=True)
+class HolderNeeded:
+    """Whose certificate is it? `authzid` is whom the client wants to be, or ""."""
+
+    certificate: ClientCertificate
+    authzid: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenNeeded:
+    """The client gave a bearer token (RFC 6750); whose is it?"""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a token is worth."""
+
+    address: str = ""  # the account's; "" when the token is refused
+    reason: str = ""  # of the refusal, for the log
+    status: str = "invalid_token"  # of RFC 6750 §3.1, for the client
+    scope: str = ""  # what a better token needs (RFC 7628 §3.2.2)
+    discovery: str = ""  # where the client can get one
+
+
 @dataclass(frozen=True, slots=True)
 class Succeeded:
     """The client is who it says.
@@ -80,6 +116,13 @@ class Failed:
     malformed: bool = False  # a broken response (501/BAD), not a wrong one
 
 
-Step = Challenge | PasswordNeeded | ScramKeysNeeded | SecretNeeded
-Answer = bytes | bool | ScramKeys | str | None
+Step = (
+    Challenge
+    | PasswordNeeded
+    | ScramKeysNeeded
+    | SecretNeeded
+    | HolderNeeded
+    | TokenNeeded
+)
+Answer = bytes | bool | ScramKeys | str | Verdict | None
 Exchange = Generator[Step, Answer, Succeeded | Failed]

@@ -499,14 +499,19 @@ class ServerMachine:
             self.fault(replies.AUTH_MALFORMED if malformed else replies.AUTH_WRONG)
         )
 
-    def tls_started(self) -> None:
-        """TLS runs; all that was said before is forgotten (RFC 3207 §4.2)."""
+    def tls_started(self, options: Options | None = None) -> None:
+        """TLS runs; all that was said before is forgotten (RFC 3207 §4.2).
+
+        Args:
+            options: what is offered from now on, if that has changed.
+        """
         if not self._awaits_tls:
             raise LocalProtocolError("STARTTLS was not accepted")
         if self._stopped() is CLOSED:
             return
         self._awaits_tls = False
         self.tls = True
+        self.options = options or self.options
         self.hello = None
         self.client_name = ""
         self.authenticated_as = ""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from pyeonji.base.errors import PermanentError
 from pyeonji.serve.commands.context import Context, print_json, print_table
@@ -19,6 +22,12 @@ if TYPE_CHECKING:
     from pyeonji.storage.embedded import Store
 
 app = typer.Typer(help="Accounts: people with mailboxes.", no_args_is_help=True)
+
+certificate_app = typer.Typer(
+    help="TLS client certificates that an account may log in with.",
+    no_args_is_help=True,
+)
+app.add_typer(certificate_app, name="certificate")
 
 Address = Annotated[str, typer.Argument(help="An address, e.g. kim@example.org.")]
 FromStdin = Annotated[
@@ -271,3 +280,70 @@ def remove(
     kept: Context = context.obj
     kept.run(work)
     print(f"account {address} removed")
+
+
+Certificate = Annotated[
+    str,
+    typer.Argument(
+        help="A PEM file, or the SHA-256 fingerprint in hexadecimal digits."
+    ),
+]
+
+
+def fingerprint_of(given: str) -> str:
+    """The fingerprint that a file or an argument means."""
+    digits = given.replace(":", "").lower()
+    if len(digits) == 64 and all(digit in "0123456789abcdef" for digit in digits):
+        return digits
+    try:
+        shown = x509.load_pem_x509_certificate(Path(given).read_bytes())
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="CERTIFICATE") from None
+    return shown.fingerprint(hashes.SHA256()).hex()
+
+
+@certificate_app.command(
+    "add", epilog="Example: `pyeonji account certificate add kim@example.org kim.pem`"
+)
+def certificate_add(
+    context: typer.Context, address: Address, certificate: Certificate
+) -> None:
+    """Let the holder of a certificate log in as this account (EXTERNAL)."""
+    fingerprint = fingerprint_of(certificate)
+
+    async def work(store: Store) -> None:
+        account = await _one(store, address)
+        await store.directory.bind_certificate(account.id, fingerprint)
+
+    kept: Context = context.obj
+    kept.run(work)
+    print(f"certificate {fingerprint} may log in as {address}")
+
+
+@certificate_app.command("list")
+def certificate_list(context: typer.Context, address: Address) -> None:
+    """Show the fingerprints that an account is bound to."""
+
+    async def work(store: Store) -> list[str]:
+        return await store.directory.certificates((await _one(store, address)).id)
+
+    kept: Context = context.obj
+    for fingerprint in kept.run(work):
+        print(fingerprint)
+
+
+@certificate_app.command("remove")
+def certificate_remove(
+    context: typer.Context, address: Address, certificate: Certificate
+) -> None:
+    """Keep the holder of a certificate out again."""
+    fingerprint = fingerprint_of(certificate)
+
+    async def work(store: Store) -> bool:
+        account = await _one(store, address)
+        return await store.directory.unbind_certificate(account.id, fingerprint)
+
+    kept: Context = context.obj
+    if not kept.run(work):
+        raise typer.BadParameter(f"{fingerprint} is not bound to {address}")
+    print(f"certificate {fingerprint} removed")

@@ -170,6 +170,32 @@ class EmbeddedDirectory:
         )
         return dict(found)
 
+    def _read_certificate(self, fingerprint: str) -> Account | None:
+        row = one(
+            self._reader,
+            "SELECT account FROM certificates WHERE fingerprint = ?",
+            (fingerprint,),
+        )
+        return self._read_account(row[0]) if row else None
+
+    async def account_of_certificate(self, fingerprint: str) -> Account | None:
+        """See Directory."""
+        found: Account | None = self._look_up(
+            "certificate", fingerprint, self._read_certificate
+        )
+        return found
+
+    async def certificates(self, account_id: AccountId) -> list[str]:
+        """See Directory."""
+        with errors_named():
+            return [
+                row[0]
+                for row in self._reader.execute(
+                    "SELECT fingerprint FROM certificates WHERE account = ? ORDER BY 1",
+                    (account_id,),
+                )
+            ]
+
     async def domains(self) -> list[Domain]:
         """See Directory."""
         with errors_named():
@@ -340,6 +366,38 @@ class EmbeddedDirectory:
                 raise NoSuchAccount(account_id)
 
         await self._write(job)
+
+    async def bind_certificate(self, account_id: AccountId, fingerprint: str) -> None:
+        """See Directory."""
+
+        def job(connection: Database) -> None:
+            if not one(
+                connection, "SELECT 1 FROM accounts WHERE id = ?", (account_id,)
+            ):
+                raise NoSuchAccount(account_id)
+            if one(
+                connection,
+                "SELECT 1 FROM certificates WHERE fingerprint = ?",
+                (fingerprint,),
+            ):
+                raise AlreadyExists(fingerprint)
+            connection.execute(
+                "INSERT INTO certificates VALUES (?, ?)", (fingerprint, account_id)
+            )
+
+        await self._write(job)
+
+    async def unbind_certificate(self, account_id: AccountId, fingerprint: str) -> bool:
+        """See Directory."""
+
+        def job(connection: Database) -> bool:
+            connection.execute(
+                "DELETE FROM certificates WHERE fingerprint = ? AND account = ?",
+                (fingerprint, account_id),
+            )
+            return bool(connection.changes())
+
+        return bool(await self._write(job))
 
     async def remove_account(self, account_id: AccountId) -> None:
         """See Directory. Raises NoSuchAccount."""

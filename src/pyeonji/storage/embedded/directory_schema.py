@@ -53,6 +53,14 @@ MIGRATIONS: Final = (
         value BLOB NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    -- who comes in by a TLS client certificate (SHA-256, hexadecimal)
+    CREATE TABLE certificates (
+        fingerprint TEXT PRIMARY KEY,
+        account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE
+    ) WITHOUT ROWID;
+    CREATE INDEX certificates_of_account ON certificates (account);
+    """,
 )
 
 ACCOUNT: Final = (

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyeonji.base.ids import AccountId
+    from pyeonji.protocol.sasl.steps import Verdict
     from pyeonji.storage.content import Spool
     from pyeonji.storage.mailboxes import Delivered, Delivery
 
@@ -209,10 +210,21 @@ class Store:
             raise StorageUnavailable("opened without a worker number: no queue")
         return self._queue
 
-    def authenticator(self, *, legacy: bool = False) -> Authenticator:
+    def authenticator(
+        self,
+        *,
+        legacy: bool = False,
+        channel_binding: bool = True,
+        verify_token: Callable[[str], Verdict] | None = None,
+    ) -> Authenticator:
         """What answers the doors' questions; close it before the store."""
         return Authenticator(
-            self.directory, sealer=self.sealer, clock=self._clock, legacy=legacy
+            self.directory,
+            sealer=self.sealer,
+            clock=self._clock,
+            legacy=legacy,
+            channel_binding=channel_binding,
+            verify_token=verify_token,
         )
 
     async def close(self) -> None:
