@@ -38,6 +38,15 @@ MAX_HTML_DEPTH: Final = 2000
 
 _HTML_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _DEPTH_STEP: Final = 4096
+# what begins a new line or cell; all else stands inside a line, and perhaps
+# inside a word
+_BLOCK = re.compile(
+    r"<(?=/?(?:address|article|aside|blockquote|body|br|caption|center|dd|details"
+    r"|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|header|hr|html"
+    r"|img|input|legend|li|main|nav|ol|option|p|pre|section|select|summary|table"
+    r"|tbody|td|textarea|tfoot|th|thead|title|tr|ul)\b)",
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"<[^<>]*+>?")
 _INVISIBLE_HTML = re.compile(
     r"<(script|style|head|template|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)",
@@ -50,7 +59,7 @@ class SearchText:
     """The texts of a message, decoded and not yet normalised."""
 
     headers: list[tuple[str, str]]
-    body: str  # all text parts, embedded messages' headers and texts included
+    body: str  # all text parts, embedded messages' headers and texts, file names
     attachments: list[str]  # file names
 
 
@@ -78,11 +87,11 @@ def html_text(html: str) -> str:
     """The text of an HTML document that a reader would see."""
     if len(html) > MAX_HTML_CHARACTERS or _is_deep(html):
         bare = _INVISIBLE_HTML.sub(" ", html)
-        return unescape(_TAG.sub(" ", bare))
-    tree = LexborHTMLParser(html)
+        return unescape(_TAG.sub("", _BLOCK.sub(" <", bare)))
+    tree = LexborHTMLParser(_BLOCK.sub(" <", html))
     tree.strip_tags(["script", "style", "head", "template"], recursive=True)
     body = tree.body or tree.root
-    return body.text(separator=" ") if body is not None else ""
+    return body.text(separator="") if body is not None else ""
 
 
 def _is_deep(html: str) -> bool:
@@ -118,9 +127,14 @@ def searchable(octets: Octets, root: Part | None = None) -> SearchText:
             content = part_octets(octets, part, left)
             left -= part.size_octets
             text = decode_text(content, part.charset).text
-            bodies.append(html_text(text) if part.type in _HTML_TYPES else text)
+            if part.type in _HTML_TYPES:
+                # lines end where the window does, not where the document's do
+                text = " ".join(html_text(text).split())
+            bodies.append(text)
     headers = [(f.name, f.decoded) for f in root.header.fields]
-    return SearchText(headers=headers, body="\n".join(bodies), attachments=names)
+    return SearchText(
+        headers=headers, body="\n".join(bodies + names), attachments=names
+    )
 
 
 _SHOWN: Final = frozenset({"subject", "from", "to", "cc"})
