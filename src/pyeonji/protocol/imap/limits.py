@@ -60,3 +60,9 @@ CHUNK_OCTETS: Final = 256 * 1024
 
 MAX_PATTERN_OCTETS: Final = 1024
 """Of a mailbox name or LIST pattern on the wire."""
+
+MAX_APPEND_MESSAGES: Final = 1000
+"""Messages of one APPEND (RFC 3502 sets no bound)."""
+
+MAX_CATENATE_PARTS: Final = 1000
+"""Parts of one CATENATE message."""

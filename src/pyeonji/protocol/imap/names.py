@@ -13,6 +13,7 @@ from typing import Final
 
 _SHIFTED: Final = re.compile(rb"&([^-&]*)-")
 _UNPRINTABLE: Final = re.compile("[^ -~]+")
+_UNNAMEABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WILDCARDS: Final = re.compile("[*%]+")
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e]*")
 
@@ -66,6 +67,22 @@ def decode(octets: bytes) -> str:
     name = "".join(pieces)
     if encode(name) != octets:
         raise BadName("a mailbox name is not in its one encoded form")
+    return name
+
+
+def decode_utf8(octets: bytes) -> str:
+    """A name from UTF-8, as clients write it that have enabled that (RFC 6855 §3).
+
+    Raises:
+        BadName: not UTF-8, or with characters that no name may have: controls,
+            line and paragraph separators.
+    """
+    try:
+        name = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadName("a mailbox name is not UTF-8") from None
+    if _UNNAMEABLE.search(name):
+        raise BadName("control characters in a mailbox name")
     return name
 
 

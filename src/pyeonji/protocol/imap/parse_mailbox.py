@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.protocol.imap import names
 from pyeonji.protocol.imap.commands import (
-    Append,
     Authenticate,
     Create,
     Delete,
@@ -20,7 +19,6 @@ from pyeonji.protocol.imap.commands import (
     StatusItem,
     Subscribe,
 )
-from pyeonji.protocol.imap.dates import parse_date_time
 from pyeonji.protocol.imap.encoding import BadBase64, decode_base64
 from pyeonji.protocol.imap.limits import MAX_PATTERN_OCTETS
 from pyeonji.protocol.imap.parse_sync import select_parameters
@@ -42,14 +40,18 @@ def _utf8(octets: bytes, what: str) -> str:
 
 def mailbox(arguments: Arguments) -> str:
     """A mailbox name, decoded; INBOX in any case is "INBOX"."""
-    return _name(arguments.astring())
+    return mailbox_name(arguments.astring(), utf8=arguments.utf8)
 
 
-def _name(octets: bytes) -> str:
+def mailbox_name(octets: bytes, *, utf8: bool = False) -> str:
+    """A mailbox name from an astring; INBOX in any case is "INBOX".
+
+    `utf8`: the client has enabled UTF-8 (RFC 6855 §3); else modified UTF-7.
+    """
     if len(octets) > MAX_PATTERN_OCTETS:
         raise BadSyntax("mailbox name too long")
     try:
-        name = names.decode(octets)
+        name = (names.decode_utf8 if utf8 else names.decode)(octets)
     except names.BadName as error:
         raise BadSyntax(str(error)) from None
     return "INBOX" if name.upper() == "INBOX" else name
@@ -164,7 +166,7 @@ def parse_create(tag: bytes, arguments: Arguments) -> Create:
         uses = arguments.flag_list()
         arguments.expect(b")")
         arguments.end()
-    return Create(tag=tag, mailbox=_name(octets), uses=uses)
+    return Create(tag=tag, mailbox=mailbox_name(octets, utf8=arguments.utf8), uses=uses)
 
 
 def parse_delete(tag: bytes, arguments: Arguments) -> Delete:
@@ -237,30 +239,3 @@ def parse_status(tag: bytes, arguments: Arguments) -> Status:
         raise BadSyntax("empty list")
     arguments.end()
     return Status(tag=tag, mailbox=name, items=tuple(items))
-
-
-def parse_append_head(tag: bytes, arguments: Arguments, size_octets: int) -> Append:
-    """APPEND SP mailbox [SP flag-list] [SP date-time] SP, up to the message."""
-    arguments.space()
-    name = mailbox(arguments)
-    arguments.space()
-    flags: tuple[bytes, ...] = ()
-    date: int | None = None
-    if arguments.peek() == 0x28:
-        flags = arguments.flag_list()
-        arguments.space()
-    if arguments.peek() == 0x22:
-        try:
-            date = parse_date_time(arguments.string())
-        except ValueError:
-            raise BadSyntax("bad date-time") from None
-        arguments.space()
-    if not arguments.at_literal():
-        raise BadSyntax("expected a literal")
-    return Append(
-        tag=tag,
-        mailbox=name,
-        flags=flags,
-        internal_date=date,
-        size_octets=size_octets,
-    )

@@ -8,7 +8,8 @@ client waits to send, checks the state and parses each command once. What is
 answered is the session's business, except "+" requests for literals. After
 some events the session must say what comes next, before it asks for another:
 
-    Append          accept_message() or refuse_message()
+    Append, MessageBegun, TextPart, UrlPart
+                    accept_message() or refuse_message()
     Authenticate    expect_response() for each challenge sent
     Idle            expect_done()
     StartTls        start_tls(), and tls_started() when TLS stands
@@ -24,15 +25,20 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.protocol.imap import limits
 from pyeonji.protocol.imap.commands import (
+    Append,
     AppendEnded,
     Event,
     IdleEnded,
+    MessageBegun,
     MessageChunk,
+    MessageForm,
     Refused,
     SaslResponse,
+    UrlPart,
 )
 from pyeonji.protocol.imap.encoding import BadBase64, decode_base64
-from pyeonji.protocol.imap.parse_mailbox import parse_append_head
+from pyeonji.protocol.imap.parse_append import COMMANDS as STREAMING
+from pyeonji.protocol.imap.parse_append import STRING, Line, Said, read_append
 from pyeonji.protocol.imap.states import NEXT, State, Step
 from pyeonji.protocol.imap.table import COMMANDS, Rule
 from pyeonji.protocol.imap.tokens import Arguments, BadSyntax
@@ -40,7 +46,7 @@ from pyeonji.protocol.lines import LineReader
 from pyeonji.protocol.machine import CLOSED, NEED_DATA, PAUSED, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 # tag, command, and the rest of the first line (RFC 3501 §9: tag, command)
 _HEAD: Final = re.compile(
@@ -57,6 +63,7 @@ class _Input(Enum):
 
     LINE = "a line of a command"
     LITERAL = "a literal"
+    GO_ON = "the same line of APPEND"
     ASKED = "an APPEND waits for the session's word"
     MESSAGE = "a message"
     DISCARD = "octets of a refused literal"
@@ -69,6 +76,7 @@ class _Input(Enum):
 class ServerMachine:
     """Reads one client. See the module's text for who calls what."""
 
+    _append: Generator[Said, Line | None, None] | None
     _fragments: list[bytes]
     _refusal: Refused | None
     _rule: Rule | None
@@ -76,6 +84,7 @@ class ServerMachine:
     def __init__(self, *, message_octets: int) -> None:
         """`message_octets`: the largest message that APPEND may bring."""
         self.state = State.NOT_AUTHENTICATED
+        self.utf8 = False  # the client has enabled it (RFC 6855 §3)
         self._message_octets = message_octets
         self._reader = LineReader()
         self._out: list[bytes] = []
@@ -86,6 +95,7 @@ class ServerMachine:
         self._steps: Final[dict[_Input, Callable[[], Event | Status | None]]] = {
             _Input.LINE: self._read_line,
             _Input.LITERAL: self._read_literal,
+            _Input.GO_ON: self._go_on_append,
             _Input.MESSAGE: self._read_message,
             _Input.DISCARD: self._discard,
             _Input.RESPONSE: self._read_response,
@@ -134,22 +144,30 @@ class ServerMachine:
             self._reader.clear()
 
     def accept_message(self) -> None:
-        """Let the message of the last Append come."""
+        """Let what was asked last come: octets, or the rest of the line."""
+        if not self._asks_octets:
+            self._input = _Input.GO_ON
+            return
         self._input = _Input.MESSAGE
         if self._synchronising:
             self._out.append(b"+ Ready for the message.\r\n")
 
     def refuse_message(self) -> None:
-        """Throw the message of the last Append away.
+        """Throw what was asked last away, and the rest of its command.
 
         A client that waits for "+" does not send it; the other's octets are
         skipped. The session sends the tagged response.
         """
         self._refusal = None
-        if self._synchronising:
-            self._forget_command()
-        else:
+        if self._announces and not self._synchronising:
             self._input = _Input.DISCARD
+        else:
+            self._forget_command()
+
+    @property
+    def has_input(self) -> bool:
+        """Whether octets lie here that no event has told of yet."""
+        return len(self._reader) > 0
 
     def expect_response(self) -> None:
         """The next line answers a SASL challenge."""
@@ -197,7 +215,10 @@ class ServerMachine:
         self._rule = None
         self._arguments_at = 0
         self._synchronising = False
-        self._message_read = False
+        self._announces = False
+        self._asks_octets = False
+        self._append = None
+        self._string: bytes = b""
         self._refusal = None
 
     def _refuse(self, refusal: Refused) -> Refused:
@@ -221,20 +242,21 @@ class ServerMachine:
                 Refused(b"*", b"BYE", "Line too long.", b"TOOBIG", fatal=True)
             )
         self._line_octets += len(line) + 2
-        if not self._fragments:
+        refusal = None
+        if self._append is None and not self._fragments:
             refusal = self._read_head(line)
-        elif self._message_read and line:
-            refusal = self._bad("One message at a time.")
-        else:
-            refusal = None
         literal = _LITERAL.search(line)
+        self._announces = literal is not None
+        if literal is not None and len(literal.group(1)) > limits.MAX_COUNT_DIGITS:
+            return self._refuse(
+                Refused(b"*", b"BYE", "No such literal.", b"TOOBIG", fatal=True)
+            )
+        if refusal is None and self._name in STREAMING:
+            return self._read_append(line, literal)
         if literal is not None:
             return self._announced(line, literal, refusal)
         if refusal is not None:
             return self._refuse(refusal)
-        if self._message_read:
-            self._forget_command()
-            return AppendEnded()
         self._fragments.append(line)
         return self._parse()
 
@@ -264,25 +286,24 @@ class ServerMachine:
         self, line: bytes, literal: re.Match[bytes], refusal: Refused | None
     ) -> Event | None:
         """A line ended in {n} or {n+}: see whether its literal may come."""
-        digits = literal.group(1)
-        if len(digits) > limits.MAX_COUNT_DIGITS:
-            return self._refuse(
-                Refused(b"*", b"BYE", "No such literal.", b"TOOBIG", fatal=True)
-            )
-        size = int(digits)
-        self._synchronising = not literal.group(2)
-        self._remaining = size
+        self._announce(literal)
         self._fragments.append(line[: literal.start()])
-        if refusal is None and self._is_message():
-            return self._ask_append(size)
-        refusal = refusal or self._literal_refusal(size)
+        refusal = refusal or self._literal_refusal(self._remaining)
         if refusal is not None:
             return self._skip(refusal)
-        self._literal_octets += size
+        self._ask_literal()
+        return None
+
+    def _announce(self, literal: re.Match[bytes]) -> None:
+        self._synchronising = not literal.group(2)
+        self._remaining = int(literal.group(1))
+
+    def _ask_literal(self) -> None:
+        """Let a literal that is no message come."""
+        self._literal_octets += self._remaining
         self._input = _Input.LITERAL
         if self._synchronising:
             self._out.append(b"+ Ready for the literal.\r\n")
-        return None
 
     def _literal_refusal(self, size: int) -> Refused | None:
         bounds = self._limits
@@ -292,26 +313,62 @@ class ServerMachine:
             return Refused(self._tag, b"BAD", "Too many literals.", b"TOOBIG")
         return None
 
-    def _is_message(self) -> bool:
-        """Whether the literal just announced is the message of APPEND."""
-        if self._name != b"APPEND":
-            return False
-        # the only other literal it can have is the name of its mailbox
-        first = self._fragments[0][self._arguments_at :]
-        return len(self._fragments) > 1 or first.strip() != b""
+    # -- APPEND and its kin (parse_append)
 
-    def _ask_append(self, size: int) -> Event | None:
-        arguments = Arguments([*self._fragments, b""], self._arguments_at)
+    def _read_append(
+        self, line: bytes, literal: re.Match[bytes] | None
+    ) -> Event | None:
+        """A line of a command that brings messages."""
+        announced = None
+        if literal is not None:
+            self._announce(literal)
+            announced, line = self._remaining, line[: literal.start()]
+        said = Line(
+            octets=line,
+            announced=announced,
+            waits=announced is not None and self._synchronising,
+            string=self._string,
+        )
+        self._string = b""
+        if self._append is not None:
+            return self._go_on_append(said)
+        self._append = read_append(
+            self._tag, self._name, said, self._arguments_at, utf8_names=self.utf8
+        )
+        return self._go_on_append()
+
+    def _go_on_append(self, line: Line | None = None) -> Event | None:
+        """See what the grammar finds next."""
+        assert self._append is not None  # noqa: S101 - only read while it is there
         try:
-            head = parse_append_head(self._tag, arguments, size)
+            said = self._append.send(line)
+        except StopIteration:
+            if self._announces:  # the grammar would have asked for it
+                return self._skip(self._bad("Too much."))
+            self._forget_command()
+            return AppendEnded()
         except BadSyntax as error:
-            return self._skip(self._bad(f"{error}."))
-        if size > self._message_octets:
+            return self._skip(self._bad(f"Bad syntax: {error}."))
+        if said == STRING:
+            return self._ask_string()
+        head = said.first if isinstance(said, Append) else said
+        self._asks_octets = not isinstance(head, UrlPart) and not (
+            isinstance(head, MessageBegun) and head.form is MessageForm.CATENATE
+        )
+        if self._asks_octets and self._remaining > self._message_octets:
             return self._skip(
                 Refused(self._tag, b"NO", "Message too large.", b"TOOBIG")
             )
         self._input = _Input.ASKED
-        return head
+        return said
+
+    def _ask_string(self) -> Event | None:
+        """The literal just announced is a name or a URL."""
+        refusal = self._literal_refusal(self._remaining)
+        if refusal is not None:
+            return self._skip(refusal)
+        self._ask_literal()
+        return None
 
     def _skip(self, refusal: Refused) -> Refused | None:
         """Refuse a command whose literal may already be on its way.
@@ -320,7 +377,7 @@ class ServerMachine:
         other one sends is skipped to the end of its command, never executed
         (RFC 7888 §4).
         """
-        if self._synchronising or refusal.fatal:
+        if self._synchronising or not self._announces or refusal.fatal:
             return self._refuse(refusal)
         self._refusal = refusal
         self._input = _Input.DISCARD
@@ -355,13 +412,16 @@ class ServerMachine:
     def _read_literal(self) -> Status | None:
         if len(self._reader) < self._remaining:
             return NEED_DATA
-        self._fragments.append(self._reader.take(self._remaining))
+        literal = self._reader.take(self._remaining)
+        if self._append is not None:
+            self._string = literal
+        else:
+            self._fragments.append(literal)
         self._input = _Input.LINE
         return None
 
     def _read_message(self) -> Event | Status | None:
         if not self._remaining:
-            self._message_read = True
             self._line_octets = 0
             self._input = _Input.LINE
             return None
@@ -373,7 +433,7 @@ class ServerMachine:
 
     def _parse(self) -> Event:
         tag, rule = self._tag, self._rule
-        arguments = Arguments(self._fragments, self._arguments_at)
+        arguments = Arguments(self._fragments, self._arguments_at, utf8=self.utf8)
         self._forget_command()
         if rule is None:
             return Refused(tag, b"BAD", "Unknown command.")

@@ -17,6 +17,7 @@ from pyeonji.protocol.imap import (
     parse_sync,
 )
 from pyeonji.protocol.imap.states import AFTER_LOGIN, ANY, BEFORE_LOGIN, WITH_MAILBOX
+from pyeonji.protocol.imap.tokens import BadSyntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +45,9 @@ def _bare(make: type[Command]) -> Parse:
     return parse
 
 
-def _append(tag: bytes, arguments: Arguments) -> Command:
-    """APPEND without a literal at the end of its head: always wrong."""
-    return parse_mailbox.parse_append_head(tag, arguments, 0)
+def _streams(tag: bytes, arguments: Arguments) -> Command:
+    """APPEND and its kin are read by `parse_append`, a line at a time."""
+    raise BadSyntax("expected a message")
 
 
 COMMANDS: Final[dict[bytes, Rule]] = {
@@ -69,7 +70,9 @@ COMMANDS: Final[dict[bytes, Rule]] = {
     b"LSUB": Rule(AFTER_LOGIN, parse_mailbox.parse_lsub),
     b"NAMESPACE": Rule(AFTER_LOGIN, _bare(commands.Namespace)),
     b"STATUS": Rule(AFTER_LOGIN, parse_mailbox.parse_status),
-    b"APPEND": Rule(AFTER_LOGIN, _append),
+    b"APPEND": Rule(AFTER_LOGIN, _streams),
+    b"REPLACE": Rule(WITH_MAILBOX, _streams),
+    b"UID REPLACE": Rule(WITH_MAILBOX, _streams),
     b"IDLE": Rule(AFTER_LOGIN, _bare(commands.Idle)),
     b"UNAUTHENTICATE": Rule(AFTER_LOGIN, _bare(commands.Unauthenticate)),
     b"UIDBATCHES": Rule(WITH_MAILBOX, parse_sync.parse_uid_batches),

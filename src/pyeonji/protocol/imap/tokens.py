@@ -38,9 +38,13 @@ _ESCAPE: Final = re.compile(rb"\\(.)")
 class Arguments:
     """A cursor over the fragments of one command."""
 
-    __slots__ = ("_at", "_fragments", "_index", "_line")
+    __slots__ = ("_at", "_fragments", "_index", "_line", "utf8")
 
-    def __init__(self, fragments: Sequence[bytes], at: int = 0) -> None:
+    def __init__(
+        self, fragments: Sequence[bytes], at: int = 0, *, utf8: bool = False
+    ) -> None:
+        """`utf8`: the client has enabled UTF-8 in names (RFC 6855 §3)."""
+        self.utf8 = utf8
         self._fragments = fragments
         self._index = 0
         self._line = fragments[0]
@@ -202,9 +206,17 @@ class Arguments:
         self._at = found.end()
         return _ESCAPE.sub(rb"\1", found.group(1))
 
-    def _literal(self) -> bytes:
+    def string8(self) -> bytes:
+        """A string, or a literal8, which may have NUL (RFC 3516 §7)."""
+        if self.take(b"~"):
+            if not self.at_literal():
+                raise BadSyntax("expected a literal8")
+            return self._literal(nul=True)
+        return self.string()
+
+    def _literal(self, *, nul: bool = False) -> bytes:
         literal = self._fragments[self._index + 1]
-        if b"\0" in literal:
+        if b"\0" in literal and not nul:
             raise BadSyntax("NUL in a literal")
         self._index += 2
         self._line = self._fragments[self._index]

@@ -6,11 +6,21 @@ octets that were sent. `by_uid` is set where UID came before the command.
 
 from __future__ import annotations
 
+from pyeonji.protocol.imap.commands.append import (
+    ASKED,
+    Append,
+    AppendEnded,
+    MessageBegun,
+    MessageChunk,
+    MessageForm,
+    Replaced,
+    TextPart,
+    UrlPart,
+)
 from pyeonji.protocol.imap.commands.base import (
     Command,
 )
 from pyeonji.protocol.imap.commands.mailboxes import (
-    Append,
     Create,
     Delete,
     Enable,
@@ -38,9 +48,7 @@ from pyeonji.protocol.imap.commands.messages import (
     Unselect,
 )
 from pyeonji.protocol.imap.commands.others import (
-    AppendEnded,
     IdleEnded,
-    MessageChunk,
     Refused,
     SaslResponse,
 )
@@ -73,10 +81,21 @@ from pyeonji.protocol.imap.commands.sync import (
     Unauthenticate,
 )
 
-Event = Command | MessageChunk | AppendEnded | IdleEnded | SaslResponse | Refused
+Event = (
+    Command
+    | MessageBegun
+    | TextPart
+    | UrlPart
+    | MessageChunk
+    | AppendEnded
+    | IdleEnded
+    | SaslResponse
+    | Refused
+)
 
 __all__ = [
     "Algorithm",
+    "ASKED",
     "Append",
     "AppendEnded",
     "Authenticate",
@@ -99,8 +118,10 @@ __all__ = [
     "List",
     "Login",
     "Logout",
+    "MessageBegun",
     "MessageChunk",
     "MultiSearch",
+    "MessageForm",
     "Namespace",
     "Noop",
     "Refused",
@@ -108,6 +129,7 @@ __all__ = [
     "Resync",
     "ReturnOption",
     "Returns",
+    "Replaced",
     "SaslResponse",
     "Search",
     "Section",
@@ -128,5 +150,7 @@ __all__ = [
     "Thread",
     "UidBatches",
     "Unauthenticate",
+    "TextPart",
     "Unselect",
+    "UrlPart",
 ]

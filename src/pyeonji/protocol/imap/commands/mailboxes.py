@@ -1,4 +1,4 @@
-"""Commands about mailboxes, and APPEND."""
+"""Commands about mailboxes."""
 
 from __future__ import annotations
 
@@ -95,21 +95,6 @@ class Status(Command):
 
     mailbox: str
     items: tuple[StatusItem, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Append(Command):
-    """The head of APPEND (RFC 3501 §6.3.11): the message streams in after it.
-
-    `internal_date` is Unix seconds or None. The machine waits to be told
-    `accept_message` or `refuse_message`; then come MessageChunks and, last,
-    AppendEnded or Refused.
-    """
-
-    mailbox: str
-    flags: tuple[bytes, ...]
-    internal_date: int | None
-    size_octets: int
 
 
 class Idle(Command):

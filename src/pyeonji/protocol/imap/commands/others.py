@@ -1,20 +1,8 @@
-"""What else a client says: pieces of messages, responses, broken commands."""
+"""What else a client says: responses, broken commands."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class MessageChunk:
-    """Octets of a message that was accepted."""
-
-    octets: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AppendEnded:
-    """The message and its command are whole."""
 
 
 @dataclass(frozen=True, slots=True)
