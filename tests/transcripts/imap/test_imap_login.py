@@ -5,10 +5,10 @@ import dataclasses
 
 from tests.transcripts.imap.imap_play import OPTIONS, play
 
-from pyeonji.protocol.imap.capabilities import AFTER_LOGIN
+from pyeonji.protocol.imap.capabilities import after_login
 
-BEFORE = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
-AFTER = AFTER_LOGIN.decode("ascii")
+BEFORE = "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE"
+AFTER = after_login(message_octets=OPTIONS.message_octets).decode("ascii")
 IN_CLEAR = dataclasses.replace(OPTIONS, plaintext_auth=False)
 
 

@@ -330,7 +330,7 @@ def test_append_refusals() -> None:
         C: f APPEND INBOX " 7-Feb-1994 21:52:25 -0800" {3}
         S: + Ready for the message.
         C: abc junk
-        S: f BAD One message at a time.
+        S: f BAD Bad syntax: expected a literal.
         C: g STATUS INBOX (MESSAGES)
         S: * STATUS INBOX (MESSAGES 0)
         S: g OK Done.

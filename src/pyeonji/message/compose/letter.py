@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - a field of a dataclass
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.message import convert
 from pyeonji.message.compose.entities import (
     Described,
     Entity,
@@ -38,7 +39,6 @@ from pyeonji.message.compose.mailboxes import (
     wire_address,
 )
 from pyeonji.message.compose.transfer import Encoding
-from pyeonji.message.convert import to_seven_bit
 from pyeonji.message.date import format_date
 
 if TYPE_CHECKING:
@@ -346,7 +346,7 @@ def as_message_entity(octets: bytes, described: Described) -> Entity | None:
     None if it cannot travel as lines at all.
     """
     lines = re.sub(rb"\r\n|\r|\n", b"\r\n", octets)
-    converted = to_seven_bit(lines)
+    converted = convert.to_seven_bit(lines)
     try:
         return message_entity(
             lines if converted.obstacles else converted.octets, described=described

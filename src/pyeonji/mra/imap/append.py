@@ -1,130 +1,177 @@
-"""APPEND (RFC 3501 §6.3.11): a message streams in and is kept, or nothing is."""
+"""APPEND, with RFC 3502 and 4469, and REPLACE (RFC 8508): all or nothing.
+
+Whether a message may come is decided before its octets are asked for; what
+comes flows through a spool; what is kept is one append of storage, and OK is
+said only when that is stable.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
 from pyeonji.mra.imap.copy import target_of
 from pyeonji.mra.imap.flags import BadFlags, split
-from pyeonji.storage.errors import OverQuota, StorageUnavailable
-from pyeonji.storage.mailboxes import NewMessage
+from pyeonji.mra.imap.incoming import (
+    MAX_HELD_OCTETS,
+    Appending,
+    Incoming,
+    Unkeepable,
+)
+from pyeonji.mra.imap.selected import NoSuchNumber
+from pyeonji.protocol.imap import commands
+from pyeonji.protocol.imap.commands import MessageForm
+from pyeonji.protocol.imap.sequences import runs, write_ranges
+from pyeonji.storage.entries import Column, Quota
+from pyeonji.storage.errors import NoSuchMessage, OverQuota
 
 if TYPE_CHECKING:
-    from pyeonji.base.ids import MailboxId, UidValidity
+    from collections.abc import Awaitable, Callable
+
+    from pyeonji.base.ids import Uid
     from pyeonji.mra.imap.session import Session
-    from pyeonji.protocol.imap import commands
-    from pyeonji.storage.content import Content, Spool
 
-IN_A_THREAD_OCTETS: Final = 1024 * 1024
-"""From this size on, reading a message's structure would hold others up."""
+JOINS: Final = (
+    commands.Append,
+    commands.MessageBegun,
+    commands.MessageChunk,
+    commands.AppendEnded,
+)
+"""Events that need not wait for the answers of APPENDs before them."""
 
-
-class Appending:
-    """A message on its way in."""
-
-    __slots__ = (
-        "_chunks", "_spool", "broken", "flags", "internal_date", "keywords",
-        "mailbox_id", "nul", "tag", "uid_validity",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        *,
-        tag: bytes,
-        mailbox_id: MailboxId,
-        uid_validity: UidValidity,
-        flags: int,
-        keywords: str,
-        internal_date: int,
-        spool: Spool | None,
-    ) -> None:
-        self.tag = tag
-        self.mailbox_id = mailbox_id
-        self.uid_validity = uid_validity
-        self.flags = flags
-        self.keywords = keywords
-        self.internal_date = internal_date
-        self.broken = False  # the disk refused it
-        self.nul = False
-        self._chunks: list[bytes] = []
-        self._spool = spool  # None for a small message
-
-    def write(self, octets: bytes) -> None:
-        """Take octets of it."""
-        if self.broken or self.nul:
-            return
-        if b"\0" in octets:
-            self.nul = True
-        elif self._spool is None:
-            self._chunks.append(octets)
-        else:
-            try:
-                self._spool.write(octets)
-            except StorageUnavailable:
-                self.broken = True
-
-    async def finish(self) -> Content:
-        """All of it."""
-        if self._spool is None:
-            return b"".join(self._chunks)
-        return await self._spool.finish()
-
-    def abort(self) -> None:
-        """Forget it; harmless when it was kept."""
-        self._chunks.clear()
-        if self._spool is not None:
-            self._spool.abort()
+UTF8_ACCEPT: Final = b"UTF8=ACCEPT"
 
 
 async def append(session: Session, command: commands.Append) -> None:
-    """Decide whether the message may come."""
+    """Decide whether the first message may come."""
+    if command.waits or command.replaced is not None:
+        await session.unanswered.settle()
     session.append_tag = command.tag
+
+    async def begin() -> None:
+        session.appending = await _begin(session, command)
+        _message(session, session.appending, command.first)
+
+    await decide(session, begin)
+
+
+async def message_begun(session: Session, event: commands.MessageBegun) -> None:
+    """Decide whether a further message may come (RFC 3502 §3)."""
+
+    async def begin() -> None:
+        if session.appending is not None:
+            session.appending.messages[-1].check()
+            _message(session, session.appending, event)
+
+    await decide(session, begin)
+
+
+async def decide(session: Session, begin: Callable[[], Awaitable[None]]) -> None:
+    """Tell the machine whether what it asked about may come; answer if not."""
     try:
-        refusal = await _begin(session, command)
-    except BaseException:
+        await begin()
+    except Unkeepable as error:
+        _drop(session)
         session.machine.refuse_message()
+        await session.unanswered.settle()
+        await session.no(session.append_tag, str(error), error.code)
+    except BaseException:
+        _drop(session)
+        session.machine.refuse_message()
+        await session.unanswered.settle()
         raise
-    if refusal is None:
+    else:
         session.machine.accept_message()
-        return
-    session.machine.refuse_message()
-    await session.no(command.tag, *refusal)
 
 
-async def _begin(
-    session: Session, command: commands.Append
-) -> tuple[str, bytes] | None:
-    """Make ready, or say why not (text and code)."""
-    try:
-        bits, keywords = split(command.flags)
-    except BadFlags as error:
-        return str(error), b"CANNOT"
-    if not command.size_octets:
-        return "An empty message is none.", b"CANNOT"
+async def _begin(session: Session, command: commands.Append) -> Appending:
     mailbox = await target_of(session, command.mailbox)
     if mailbox is None:
-        return "No such mailbox.", b"TRYCREATE"
-    quota = session.quota_octets
-    if quota is not None:
-        used = (await session.account.usage()).octets
-        if used + command.size_octets > quota:
-            raise OverQuota(used=used, limit=quota)
-    house = session.house
-    is_large = command.size_octets > SMALL_BLOB_OCTETS
-    session.appending = Appending(
+        raise Unkeepable("No such mailbox.", b"TRYCREATE")
+    appending = Appending(
         tag=command.tag,
+        account=session.account,
         mailbox_id=mailbox.id,
         uid_validity=mailbox.uid_validity,
-        flags=bits,
-        keywords=" ".join(keywords),
-        internal_date=int(house.clock.time())
-        if command.internal_date is None
-        else command.internal_date,
-        spool=house.spool() if is_large else None,
     )
-    return None
+    if command.replaced is not None:
+        await _find_replaced(session, appending, command.replaced)
+    quota = session.quota_octets
+    if quota is not None:
+        used = (await session.account.usage()).octets + session.unanswered.octets
+        appending.room = quota - used + appending.replaced_octets
+    return appending
+
+
+async def _find_replaced(
+    session: Session, appending: Appending, replaced: commands.Replaced
+) -> None:
+    """The message that goes (RFC 8508 §3.2): it must be there."""
+    selected = session.selected
+    if selected.read_only:
+        raise Unkeepable("The mailbox is read-only.", b"READ-ONLY")
+    view = selected.view
+    uid = replaced.number
+    if not uid:
+        uid = view.last
+    elif not replaced.by_uid:
+        if uid > len(view):
+            raise NoSuchNumber
+        uid = view.range_of_numbers(uid, uid)[0]
+    rows = await session.account.select(
+        selected.mailbox_id, [(uid, uid)], (Column.UID, Column.SIZE)
+    )
+    if not rows:
+        raise NoSuchMessage
+    appending.replaced, appending.replaced_octets = rows[0]
+
+
+def _message(
+    session: Session, appending: Appending, head: commands.MessageBegun
+) -> None:
+    """Make ready for one message. Raises Unkeepable, OverQuota."""
+    try:
+        bits, keywords = split(head.flags)
+    except BadFlags as error:
+        raise Unkeepable(str(error)) from None
+    appending.catenating = head.form is MessageForm.CATENATE
+    if not head.size_octets and not appending.catenating:
+        raise Unkeepable("An empty message is none.")
+    check_room(appending, head.size_octets)
+    house = session.house
+    is_large = appending.catenating or head.size_octets > SMALL_BLOB_OCTETS
+    accepts_utf8 = UTF8_ACCEPT in session.enabled
+    appending.messages.append(
+        Incoming(
+            flags=bits,
+            keywords=" ".join(keywords),
+            internal_date=int(house.clock.time())
+            if head.internal_date is None
+            else head.internal_date,
+            binary=head.form is MessageForm.BINARY,
+            eight_bit_allowed=accepts_utf8,
+            spool=house.spool() if is_large else None,
+        )
+    )
+
+
+def check_room(appending: Appending, octets: int) -> None:
+    """See whether so many octets more may come.
+
+    Raises:
+        OverQuota: the account would hold too much.
+        Unkeepable: too much for one command.
+    """
+    so_far = appending.octets
+    if appending.room is not None and so_far + octets > appending.room:
+        raise OverQuota(used=so_far + octets, limit=max(appending.room, 0))
+    small = sum(
+        message.octets
+        for message in appending.messages
+        if message.octets <= SMALL_BLOB_OCTETS
+    )
+    if small + min(octets, SMALL_BLOB_OCTETS) > MAX_HELD_OCTETS:
+        raise Unkeepable("Too much for one command.", b"TOOBIG")
 
 
 async def message_chunk(session: Session, event: commands.MessageChunk) -> None:
@@ -134,50 +181,56 @@ async def message_chunk(session: Session, event: commands.MessageChunk) -> None:
 
 
 async def append_ended(session: Session, event: commands.AppendEnded) -> None:  # noqa: ARG001 - a row of HANDLERS
-    """The message is whole: keep it. Said OK only when it is stable."""
-    appending = session.appending
+    """All is here: keep it. Said OK only when it is stable."""
+    appending, session.appending = session.appending, None
     if appending is None:
         return
-    if appending.nul:
-        _drop(session)
-        await session.no(appending.tag, "NUL octets are not allowed.", b"CANNOT")
+    unanswered = session.unanswered
+    if appending.replaced is None and (len(unanswered) or session.machine.has_input):
+        unanswered.add(appending, _keep(session, appending))
+        if unanswered.full or not session.machine.has_input:
+            await unanswered.settle()
         return
-    if appending.broken:
-        _drop(session)
-        raise StorageUnavailable("spool")
+    await unanswered.settle()
     try:
-        uid = await _keep(session, appending)
+        code = await _keep(session, appending)
+    except Unkeepable as error:
+        await session.no(appending.tag, str(error), error.code)
+        return
     finally:
-        _drop(session)
-    await session.updates()
-    session.tagged(
-        appending.tag,
-        b"OK",
-        "Kept.",
-        b"APPENDUID %d %d" % (appending.uid_validity, uid),
-    )
+        appending.abort()
+    if appending.replaced is not None:
+        # told before EXPUNGE, so that the client knows the new one (RFC 8508 §4.3)
+        session.write(b"* OK [%b] Kept.\r\n" % code)
+        code = b""
+    await session.ok(appending.tag, "Kept.", code)
 
 
-async def _keep(session: Session, appending: Appending) -> int:
-    content = await appending.finish()
-    prepare = session.house.prepare
-    if isinstance(content, bytes) and len(content) < IN_A_THREAD_OCTETS:
-        prepared = prepare(content)
+async def _keep(session: Session, appending: Appending) -> bytes:
+    """Store what came; returns the response code (RFC 4315 §3)."""
+    house = session.house
+    for message in appending.messages:
+        message.check()
+    messages = [
+        await message.finish(house.prepare, house.spool)
+        for message in appending.messages
+    ]
+    quota = Quota(octets=session.quota_octets)
+    account = appending.account
+    uids: list[Uid]
+    if appending.replaced is None:
+        uids = await account.append(appending.mailbox_id, messages, quota=quota)
     else:
-        prepared = await asyncio.get_running_loop().run_in_executor(
-            None, prepare, content
-        )
-    message = NewMessage(
-        content=content,
-        prepared=prepared,
-        flags=appending.flags,
-        keywords=appending.keywords,
-        internal_date=appending.internal_date,
-    )
-    (uid,) = await session.account.append(
-        appending.mailbox_id, [message], quota_octets=session.quota_octets
-    )
-    return uid
+        uids = [
+            await account.replace(
+                session.selected.mailbox_id,
+                appending.replaced,
+                appending.mailbox_id,
+                messages[0],
+                quota=quota,
+            )
+        ]
+    return b"APPENDUID %d %b" % (appending.uid_validity, write_ranges(runs(uids)))
 
 
 def _drop(session: Session) -> None:

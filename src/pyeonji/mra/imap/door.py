@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.base.clock import SystemClock
 from pyeonji.message.prepare import prepare as prepare_message
+from pyeonji.mra.imap.append import JOINS
 from pyeonji.mra.imap.errors import REFUSALS, refuse
 from pyeonji.mra.imap.handlers import HANDLERS
 from pyeonji.mra.imap.login import capabilities
@@ -72,6 +73,8 @@ class ImapDoor:
         session = self._session
         if session.refreshing is not None:
             await asyncio.wait((session.refreshing,))
+        if len(session.unanswered) and not isinstance(event, JOINS):
+            await session.unanswered.settle()
         if type(event) is not commands.Refused:
             session.bad_commands = 0
         tag = _tag_of(session, event)

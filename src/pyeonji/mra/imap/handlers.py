@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pyeonji.mra.imap import (
     append,
     batches,
+    catenate,
     contexts,
     copy,
     fetch,
@@ -59,6 +60,9 @@ HANDLERS: Final[dict[type, Handler]] = {
     commands.Append: append.append,
     commands.MessageChunk: append.message_chunk,
     commands.AppendEnded: append.append_ended,
+    commands.MessageBegun: append.message_begun,
+    commands.TextPart: catenate.text_part,
+    commands.UrlPart: catenate.url_part,
     commands.Idle: idle.idle,
     commands.IdleEnded: idle.idle_ended,
     commands.Search: search.search,

@@ -38,7 +38,9 @@ def mechanisms(session: Session) -> tuple[str, ...]:
 def capabilities(session: Session) -> bytes:
     """What CAPABILITY says now."""
     if session.machine.state is not State.NOT_AUTHENTICATED:
-        return announced.AFTER_LOGIN
+        return announced.after_login(
+            message_octets=session.house.options.message_octets
+        )
     return announced.before_login(
         starttls=session.connection.can_start_tls,
         login=may_show_password(session),
@@ -143,7 +145,7 @@ async def _admit(session: Session, tag: bytes, user: Account, how: str) -> None:
         how=how,
         tls=session.connection.tls is not None,
     )
-    session.tagged(tag, b"OK", "Welcome.", b"CAPABILITY " + announced.AFTER_LOGIN)
+    session.tagged(tag, b"OK", "Welcome.", b"CAPABILITY " + capabilities(session))
 
 
 def _refuse(session: Session, tag: bytes, name: str) -> None:

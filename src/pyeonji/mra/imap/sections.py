@@ -86,22 +86,24 @@ class SectionReader:
         start = min(start + partial[0], end)
         return start, min(start + partial[1], end)
 
-    def value(self, message: Message) -> bytes:
-        """A section as FETCH sends it: a literal, or NIL where it does not exist."""
+    def octets(self, message: Message) -> bytes | None:
+        """The octets of the section, None where it does not exist."""
         if self._fields is None:
             span = self.span(message)
-            if span is None:
-                return b"NIL"
-            octets = message.octets.slice(*span)
-        else:
-            found = self._find(message)
-            if found is None:
-                return b"NIL"
-            header = message.octets.slice(*found)
-            octets = _filtered(header, self._fields, wanted=self._wanted)
-            if (partial := self.section.partial) is not None:
-                octets = octets[partial[0] : partial[0] + partial[1]]
-        return b"{%d}\r\n%b" % (len(octets), octets)
+            return None if span is None else message.octets.slice(*span)
+        found = self._find(message)
+        if found is None:
+            return None
+        header = message.octets.slice(*found)
+        octets = _filtered(header, self._fields, wanted=self._wanted)
+        if (partial := self.section.partial) is not None:
+            octets = octets[partial[0] : partial[0] + partial[1]]
+        return octets
+
+    def value(self, message: Message) -> bytes:
+        """A section as FETCH sends it: a literal, or NIL where it does not exist."""
+        octets = self.octets(message)
+        return b"NIL" if octets is None else b"{%d}\r\n%b" % (len(octets), octets)
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.mra.imap.enabled import Enabled
+from pyeonji.mra.imap.unanswered import Unanswered
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.server import ServerMachine
 from pyeonji.protocol.imap.states import Step
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pyeonji.base.clock import Clock
     from pyeonji.base.ids import MailboxId
     from pyeonji.message.prepare import Prepared
-    from pyeonji.mra.imap.append import Appending
+    from pyeonji.mra.imap.incoming import Appending
     from pyeonji.mra.imap.options import Options
     from pyeonji.mra.imap.selected import Selected
     from pyeonji.net.connection import Connection
@@ -49,7 +50,7 @@ class Session:
         "_account", "_end_watch", "_selected", "append_tag", "appending",
         "bad_commands", "connection", "enabled", "exchange", "house", "idle_tag",
         "login_attempts",
-        "machine", "refreshing", "sasl_tag", "user", "wake",
+        "machine", "refreshing", "sasl_tag", "unanswered", "user", "wake",
     )  # fmt: skip
 
     def __init__(self, house: House, connection: Connection) -> None:
@@ -65,6 +66,7 @@ class Session:
         self.append_tag = b"*"
         self.idle_tag: bytes | None = None
         self.appending: Appending | None = None
+        self.unanswered: Final = Unanswered(self)
         self.refreshing: asyncio.Task[None] | None = None
         self.wake: Callable[[], None] = lambda: None  # something changed during IDLE
         self._account: AccountStore | None = None
@@ -146,6 +148,7 @@ class Session:
         if self.appending is not None:
             self.appending.abort()
             self.appending = None
+        self.unanswered.stop()
         if self.exchange is not None:
             self.exchange.close()
             self.exchange = None

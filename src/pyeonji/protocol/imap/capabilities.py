@@ -28,13 +28,17 @@ class Capability:
 
 TABLE: Final = (
     Capability(b"IMAP4rev1"),  # RFC 3501
-    Capability(b"LITERAL+"),  # RFC 7888
+    Capability(b"LITERAL-", When.BEFORE_LOGIN),  # RFC 7888: 4096 octets are enough
+    Capability(b"LITERAL+", When.AFTER_LOGIN),  # RFC 7888
     Capability(b"SASL-IR", When.BEFORE_LOGIN),  # RFC 4959
     Capability(b"ID"),  # RFC 2971
     Capability(b"ENABLE"),  # RFC 5161
     Capability(b"IDLE"),  # RFC 2177
     Capability(b"NAMESPACE", When.AFTER_LOGIN),  # RFC 2342
     Capability(b"UIDPLUS", When.AFTER_LOGIN),  # RFC 4315
+    Capability(b"MULTIAPPEND", When.AFTER_LOGIN),  # RFC 3502
+    Capability(b"CATENATE", When.AFTER_LOGIN),  # RFC 4469
+    Capability(b"REPLACE", When.AFTER_LOGIN),  # RFC 8508
     Capability(b"MOVE", When.AFTER_LOGIN),  # RFC 6851
     Capability(b"UNSELECT", When.AFTER_LOGIN),  # RFC 3691
     Capability(b"CHILDREN", When.AFTER_LOGIN),  # RFC 3348
@@ -78,7 +82,14 @@ def before_login(*, starttls: bool, login: bool, mechanisms: Sequence[str]) -> b
     return b" ".join(found)
 
 
-AFTER_LOGIN: Final = b" ".join(
+_AFTER_LOGIN: Final = b" ".join(
     row.name for row in TABLE if row.when is not When.BEFORE_LOGIN
 )
-"""The list for a client that has logged in."""
+
+
+def after_login(*, message_octets: int) -> bytes:
+    """The list for a client that has logged in.
+
+    `message_octets`: the largest message that may be appended (RFC 7889 §3).
+    """
+    return b"%b APPENDLIMIT=%d" % (_AFTER_LOGIN, message_octets)

@@ -34,7 +34,7 @@ from pyeonji.protocol.imap.tokens import Arguments, BadSyntax
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-STRING: Final[Literal["string"]] = "string"
+STRING: Final = "string"
 """Yielded where the announced literal belongs to the command, not to a message."""
 
 COMMANDS: Final = frozenset({b"APPEND", b"REPLACE", b"UID REPLACE"})
@@ -82,9 +82,7 @@ class _Reader:
         self._words = Arguments(fragments, at)
         return line
 
-    def command(
-        self, tag: bytes, name: bytes
-    ) -> Generator[Said, Line | None, None]:
+    def command(self, tag: bytes, name: bytes) -> Generator[Said, Line | None, None]:
         words = self._words
         words.space()
         replaced = None

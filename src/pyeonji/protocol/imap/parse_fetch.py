@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pyeonji.protocol.imap.commands import (
     Copy,
@@ -23,10 +23,7 @@ from pyeonji.protocol.imap.limits import (
 )
 from pyeonji.protocol.imap.parse_mailbox import mailbox
 from pyeonji.protocol.imap.parse_sync import fetch_modifiers, unchanged_since
-from pyeonji.protocol.imap.tokens import BadSyntax
-
-if TYPE_CHECKING:
-    from pyeonji.protocol.imap.tokens import Arguments
+from pyeonji.protocol.imap.tokens import Arguments, BadSyntax
 
 _FAST: Final = (Simple.FLAGS, Simple.INTERNALDATE, Simple.RFC822_SIZE)
 MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {
@@ -108,35 +105,56 @@ def _item(arguments: Arguments, name: bytes) -> FetchItem:
 
 def _section(arguments: Arguments, *, peek: bool) -> Section:
     arguments.expect(b"[")
-    label = b"BODY["
-    path: tuple[int, ...] = ()
-    text = SectionText.ALL
-    fields: tuple[bytes, ...] = ()
-    if 0x31 <= arguments.peek() <= 0x39:
-        written = arguments.matched(_PATH, "a part number")
-        path = tuple(map(int, written.split(b".")))
-        if len(path) > MAX_SECTION_DEPTH:
-            raise BadSyntax("part path too long")
-        label += written
-        if arguments.take(b"."):
-            label += b"."
-            text = _section_text(arguments, path)
-    elif arguments.peek() != 0x5D:
-        text = _section_text(arguments, path)
-    label += text.value
-    if text in _WITH_FIELDS:
-        arguments.space()
-        names = _header_list(arguments)
-        label += b" (%b)" % b" ".join(map(_astring, names))
-        fields = tuple(dict.fromkeys(name.upper() for name in names))
+    inside, path, text, fields = _section_spec(arguments)
     arguments.expect(b"]")
-    label += b"]"
+    label = b"BODY[%b]" % inside
     partial = _partial(arguments)
     if partial is not None:
         label += b"<%d>" % partial[0]
     return Section(
         label=label, path=path, text=text, fields=fields, peek=peek, partial=partial
     )
+
+
+def parse_section(spec: bytes, partial: tuple[int, int] | None) -> Section:
+    """A section by itself, as a URL has it (RFC 5092 §4: enc-section)."""
+    arguments = Arguments([spec])
+    inside, path, text, fields = _section_spec(arguments)
+    arguments.end()
+    return Section(
+        label=inside, path=path, text=text, fields=fields, peek=True, partial=partial
+    )
+
+
+def _section_spec(
+    arguments: Arguments,
+) -> tuple[bytes, tuple[int, ...], SectionText, tuple[bytes, ...]]:
+    """What stands between the brackets: as written, path, text, field names."""
+    path, label = _path(arguments)
+    text = SectionText.ALL
+    if path and arguments.take(b"."):
+        label += b"."
+        text = _section_text(arguments, path)
+    elif not path and arguments.peek() not in {0x5D, -1}:
+        text = _section_text(arguments, path)
+    label += text.value
+    if text not in _WITH_FIELDS:
+        return label, path, text, ()
+    arguments.space()
+    names = _header_list(arguments)
+    label += b" (%b)" % b" ".join(map(_astring, names))
+    return label, path, text, tuple(dict.fromkeys(name.upper() for name in names))
+
+
+def _path(arguments: Arguments) -> tuple[tuple[int, ...], bytes]:
+    """A part number, perhaps none, and how it was written."""
+    if not 0x31 <= arguments.peek() <= 0x39:
+        return (), b""
+    written = arguments.matched(_PATH, "a part number")
+    path = tuple(map(int, written.split(b".")))
+    if len(path) > MAX_SECTION_DEPTH:
+        raise BadSyntax("part path too long")
+    return path, written
 
 
 def _section_text(arguments: Arguments, path: tuple[int, ...]) -> SectionText:

@@ -45,7 +45,7 @@ def _bare(make: type[Command]) -> Parse:
     return parse
 
 
-def _streams(tag: bytes, arguments: Arguments) -> Command:
+def _streams(tag: bytes, arguments: Arguments) -> Command:  # noqa: ARG001 - a Parse
     """APPEND and its kin are read by `parse_append`, a line at a time."""
     raise BadSyntax("expected a message")
 
