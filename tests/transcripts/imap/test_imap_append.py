@@ -13,8 +13,6 @@ from pyeonji.storage.mailboxes import Column
 
 HEADER = "Subject: old\r\nX-Keep: yes\r\n\r\n"
 SETUP = f"""
-    C: s0 CREATE Drafts
-    S: s0 OK <any>
     C: s1 APPEND Drafts {{{len(HEADER) + 10}+}}
     C: Subject: old
     C: X-Keep: yes
@@ -40,8 +38,7 @@ def test_many_messages_in_one_command() -> None:
         C:
         S: a OK [APPENDUID <n> 1:3] Kept.
         C: b EXAMINE INBOX
-        S: <all>
-        S: b OK [READ-ONLY] <any>
+        S: <all>b OK [READ-ONLY] <any>
         C: c FETCH 1:3 (FLAGS RFC822.SIZE)
         S: * 1 FETCH (FLAGS (\Seen \Recent) RFC822.SIZE 14)
         S: * 2 FETCH (FLAGS (\Flagged \Recent $Label1) RFC822.SIZE 12)
@@ -92,12 +89,11 @@ def test_a_message_of_parts() -> None:
         C: a APPEND Drafts (\\Draft) CATENATE (TEXT {14}
         S: + Ready for the message.
         C: Subject: new
-        C:  URL "/Drafts/;UID=1/;SECTION=HEADER.FIELDS%20(X-Keep)" URL {27+}
+        C:  URL "/Drafts/;UID=1/;SECTION=HEADER.FIELDS%20(X-Keep)" URL {28+}
         C: /Drafts/;UID=1/;SECTION=TEXT)
         S: a OK [APPENDUID <n> 2] Kept.
         C: b EXAMINE Drafts
-        S: <all>
-        S: b OK [READ-ONLY] <any>
+        S: <all>b OK [READ-ONLY] <any>
         C: c FETCH 2 (FLAGS BODY.PEEK[])
         S: * 2 FETCH (FLAGS (\\Draft \\Recent) BODY[] {39}
         S: Subject: new
@@ -188,8 +184,7 @@ def test_replace() -> None:
         SETUP
         + r"""
         C: b SELECT Drafts
-        S: <all>
-        S: b OK [READ-WRITE] <any>
+        S: <all>b OK [READ-WRITE] <any>
         C: c REPLACE 1 Drafts (\Seen \Draft) {14}
         S: + Ready for the message.
         C: Subject: new
@@ -221,8 +216,7 @@ def test_replace() -> None:
         C: def
         S: i BAD Bad syntax: too many messages.
         C: j EXAMINE Drafts
-        S: <all>
-        S: j OK [READ-ONLY] <any>
+        S: <all>j OK [READ-ONLY] <any>
         C: k REPLACE 1 Drafts {3}
         S: k NO [READ-ONLY] The mailbox is read-only.
         """
@@ -245,8 +239,7 @@ def test_binary_append() -> None:
         C: a\0b
         S: b NO [CANNOT] NUL octets are not allowed.
         C: c EXAMINE INBOX
-        S: <all>
-        S: c OK [READ-ONLY] <any>
+        S: <all>c OK [READ-ONLY] <any>
         C: d FETCH 1 BODY.PEEK[1]
         S: * 1 FETCH (BODY[1] {8}
         S: AAENCg==)
