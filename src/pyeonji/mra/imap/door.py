@@ -71,7 +71,7 @@ class ImapDoor:
     async def answer(self, event: Any) -> None:
         """Answer one event of the machine."""
         session = self._session
-        if session.refreshing is not None:
+        while session.refreshing is not None:  # the one after may have begun too
             await asyncio.wait((session.refreshing,))
         if len(session.unanswered) and not isinstance(event, JOINS):
             await session.unanswered.settle()

@@ -57,7 +57,7 @@ async def fetch(session: Session, command: commands.Fetch) -> None:
             octets = plan.write(numbers, columns, selected)
             session.write(octets)
             written += len(octets)
-    if Simple.MODSEQ in plan.items:
+    if missing or Simple.MODSEQ in plan.items:
         selected.dirty = True  # what was told may lie beyond others' changes
     # without UID, numbers must stay as they are until the end (RFC 3501 §7.4.1)
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
