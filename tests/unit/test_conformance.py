@@ -27,6 +27,7 @@ PASSING = {
     1557: "a charset: ISO-2022-KR, read and written; it has no numbered sections",
     1847: "why signed parts are left alone",
     1864: "Content-MD5, told by BODYSTRUCTURE",
+    1951: "DEFLATE, done by zlib",
     2017: "a parameter of external bodies",
     2180: "advice for IMAP; one way to treat a mailbox that goes",
     2392: "what a Content-ID is for",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 
+from pyeonji.net.compression import BadDeflate, Deflate
 from pyeonji.net.eager import run_eagerly
 from pyeonji.net.errors import TlsFailed, Unreachable
 from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S, TlsFacts, facts_of
@@ -28,6 +29,9 @@ MAX_BACKLOG_OCTETS: Final = 256 * 1024
 
 MAX_UNSENT_OCTETS: Final = 256 * 1024
 """Octets the transport may hold before `drain` waits for the peer."""
+
+MAX_INFLATED_OCTETS: Final = 256 * 1024
+"""Octets inflated from a compressed connection before others get their turn."""
 
 CLOSING_GRACE_S: Final = 10.0
 """Time that a peer has to take our last words."""
@@ -62,11 +66,30 @@ class Connection(asyncio.Protocol):
     """The transport's side of a door."""
 
     __slots__ = (
-        "_answering", "_backlog", "_closing", "_deadline", "_door", "_drained",
-        "_early", "_last_heard", "_loop", "_make_door", "_on_end",
-        "_out", "_timeout_s", "_timer", "_tls_context", "_transport", "_writable", "id",
+        "_answering",
+        "_backlog",
+        "_closing",
+        "_deadline",
+        "_deflate",
+        "_door",
+        "_drained",
+        "_early",
+        "_eof",
+        "_last_heard",
+        "_loop",
+        "_make_door",
+        "_on_end",
+        "_out",
+        "_timeout_s",
+        "_timer",
+        "_tls_context",
+        "_transport",
+        "_writable",
+        "id",
         "local_port",
-        "peer_address", "peer_port", "tls",
+        "peer_address",
+        "peer_port",
+        "tls",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +116,8 @@ class Connection(asyncio.Protocol):
         self._answering: asyncio.Task[None] | None = None
         self._backlog = 0
         self._early: list[bytes] | None = None
+        self._deflate: Deflate | None = None
+        self._eof = False  # told only when all that came before it is inflated
         self._writable = True
         self._drained: asyncio.Future[None] | None = None
         self._closing = False
@@ -116,6 +141,8 @@ class Connection(asyncio.Protocol):
         if self._out and self._transport is not None:
             data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
             self._out.clear()
+            if self._deflate is not None:
+                data = self._deflate.deflated(data)
             self._transport.write(data)
 
     async def drain(self) -> None:
@@ -158,10 +185,35 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self.tls = facts_of(transport)
 
+    def start_compression(self) -> None:
+        """Send what is queued as it is; from then on both directions deflate.
+
+        The peer waits for our word before it compresses (RFC 4978 §3), so no
+        octets of its are on their way through the machine. Costs
+        `compression.MEMORY_OCTETS` until the connection ends.
+        """
+        self.flush()
+        self._deflate = Deflate()
+
+    def stop_compression(self) -> None:
+        """Send what is queued, deflated; go on in clear (RFC 8437 §3)."""
+        self.flush()
+        deflate, self._deflate = self._deflate, None
+        if deflate is not None and self._door is not None and (rest := deflate.rest()):
+            self._door.machine.receive_data(rest)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the octets are deflated."""
+        return self._deflate is not None
+
     @property
     def can_start_tls(self) -> bool:
         """Whether there is a certificate and no TLS yet."""
-        return self._tls_context is not None and self.tls is None
+        # compression stands inside TLS, so TLS can't begin under it (RFC 4978 §3)
+        return (
+            self._tls_context is not None and self.tls is None and self._deflate is None
+        )
 
     def set_timeout(self, seconds: float) -> None:
         """Close when the peer says nothing for that long, from now on."""
@@ -223,7 +275,9 @@ class Connection(asyncio.Protocol):
         if self._closing or self._door is None:
             return
         self._last_heard = self._loop.time()
-        if self._early is None:
+        if self._deflate is not None:
+            self._deflate.feed(data)
+        elif self._early is None:
             self._door.machine.receive_data(data)
         else:
             self._early.append(data)
@@ -237,7 +291,9 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer has said all it will say; finish what is under way."""
         if self._door is not None:
-            self._door.machine.receive_eof()
+            if self._deflate is None:
+                self._door.machine.receive_eof()
+            self._eof = True
             if self._answering is None:
                 self._pump()
         # TLS can't stay half open; in clear the answer under way may still go
@@ -272,10 +328,20 @@ class Connection(asyncio.Protocol):
     def _pump(self) -> None:
         """Answer events until one has to wait or the input is used up."""
         door = self._door
+        inflated = 0
         while door is not None and not self._closing:
             event = door.machine.next_event()
-            if event is NEED_DATA or event is PAUSED:
+            if event is PAUSED or (event is NEED_DATA and self._deflate is None):
                 break
+            if event is NEED_DATA:
+                octets = self._inflate(door)
+                inflated += octets
+                if not octets:
+                    break
+                if inflated >= MAX_INFLATED_OCTETS:
+                    self._pause_for_others()
+                    break
+                continue
             if event is CLOSED:
                 self.close()
                 return
@@ -288,6 +354,37 @@ class Connection(asyncio.Protocol):
                 break
             door = self._door
         self.flush()
+
+    def _pause_for_others(self) -> None:
+        """Go on with what was not inflated yet in another turn of the loop."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+        self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._transport is not None and not self._closing:
+            if self._backlog <= MAX_BACKLOG_OCTETS:
+                self._transport.resume_reading()
+            if self._answering is None:
+                self._pump()
+
+    def _inflate(self, door: Door) -> int:
+        """Let the machine have the next octets of a compressed connection."""
+        deflate, transport = self._deflate, self._transport
+        if deflate is None or transport is None:
+            return 0
+        try:
+            octets = deflate.inflated()
+        except BadDeflate as error:
+            self._broke(error)
+            return 0
+        if octets:
+            door.machine.receive_data(octets)
+        elif self._eof:
+            self._eof = False
+            door.machine.receive_eof()
+            return 1
+        return len(octets)
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         """An answer that had to wait is made: go on with the next event."""

@@ -83,6 +83,7 @@ ARGUMENTS = {
     b"ID": b" NIL",
     b"AUTHENTICATE": b" PLAIN",
     b"LOGIN": b" kim secret",
+    b"COMPRESS": b" DEFLATE",
     b"ENABLE": b" CONDSTORE",
     b"RENAME": b" a b",
     b"LIST": b' "" *',

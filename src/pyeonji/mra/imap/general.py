@@ -80,6 +80,7 @@ async def unauthenticate(session: Session, command: commands.Unauthenticate) -> 
     """Forget who it is; the connection can be used by another (RFC 8437 §3)."""
     session.unauthenticate()
     session.tagged(command.tag, b"OK", "Who comes next?")
+    session.connection.stop_compression()  # RFC 8437 §3
 
 
 async def namespace(session: Session, command: commands.Namespace) -> None:

@@ -32,6 +32,7 @@ TABLE: Final = (
     Capability(b"LITERAL+", When.AFTER_LOGIN),  # RFC 7888
     Capability(b"SASL-IR", When.BEFORE_LOGIN),  # RFC 4959
     Capability(b"ID"),  # RFC 2971
+    Capability(b"COMPRESS=DEFLATE", When.AFTER_LOGIN),  # RFC 4978
     Capability(b"ENABLE"),  # RFC 5161
     Capability(b"IDLE"),  # RFC 2177
     Capability(b"NAMESPACE", When.AFTER_LOGIN),  # RFC 2342

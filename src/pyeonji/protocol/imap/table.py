@@ -13,6 +13,7 @@ from pyeonji.protocol.imap import (
     parse_fetch,
     parse_mailbox,
     parse_search,
+    parse_session,
     parse_sort,
     parse_sync,
 )
@@ -58,6 +59,7 @@ COMMANDS: Final[dict[bytes, Rule]] = {
     b"STARTTLS": Rule(BEFORE_LOGIN, _bare(commands.StartTls)),
     b"AUTHENTICATE": Rule(BEFORE_LOGIN, parse_mailbox.parse_authenticate),
     b"LOGIN": Rule(BEFORE_LOGIN, parse_mailbox.parse_login),
+    b"COMPRESS": Rule(AFTER_LOGIN, parse_session.parse_compress),
     b"ENABLE": Rule(AFTER_LOGIN, parse_mailbox.parse_enable),
     b"SELECT": Rule(AFTER_LOGIN, parse_mailbox.parse_select),
     b"EXAMINE": Rule(AFTER_LOGIN, parse_mailbox.parse_examine),

@@ -69,6 +69,7 @@ from pyeonji.protocol.imap.commands.searching import (
 from pyeonji.protocol.imap.commands.session import (
     Authenticate,
     Capability,
+    Compress,
     Id,
     Login,
     Logout,
@@ -104,6 +105,7 @@ __all__ = [
     "Check",
     "Close",
     "Command",
+    "Compress",
     "Copy",
     "Create",
     "Delete",

@@ -52,3 +52,10 @@ class Login(Command):
 
     user: str
     password: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compress(Command):
+    """RFC 4978 §3; the name of the algorithm in upper case."""
+
+    algorithm: str
