@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.storage.embedded.second_schema import headers_and_threads
+from pyeonji.storage.embedded.wordindex import THIRD_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,4 +120,5 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
     );
     """,
     headers_and_threads,
+    THIRD_SCHEMA,
 )

@@ -23,9 +23,11 @@ from pyeonji.storage.embedded.sqlite import (
     one,
     transaction,
 )
+from pyeonji.storage.embedded.wordindex import Index, words_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+    from pathlib import Path
 
     from pyeonji.base.ids import Uid
     from pyeonji.storage.embedded.accountfile import AccountFile
@@ -48,9 +50,12 @@ _ADDRESS_FIELDS: Final = frozenset({"from", "to", "cc", "bcc"})
 class Condition:
     """A query as a WHERE condition with its bindings."""
 
-    def __init__(self, query: q.Query) -> None:
+    def __init__(self, query: q.Query, index: Index | None = None) -> None:
+        self.query = query
         self.bindings: list[Any] = []
+        self._index = index
         self.texts = False
+        self.bodies = False
         self.wide = False
         self._depth = 0
         self.sql = self._of(query)
@@ -157,11 +162,27 @@ class Condition:
 
     # -- texts
 
-    def _field(self, name: str, text: str) -> str:
+    def _text(self, text: str, column: str, test: str, *bindings: str) -> str:
+        """A test of texts, for those messages that the index names."""
         self.texts = True
-        return self._bind(
-            "has_field(t.header, ?, ?)", name.lower(), normalise(_one_line(text))
+        self.bodies |= column != "header"
+        if self._index is None:
+            return self._bind(test, *bindings)
+        match, exact = self._index.match(text, column)
+        if match is None:
+            return self._bind(test, *bindings)
+        if not match:
+            return "0"
+        named = self._bind(
+            "e.message IN (SELECT rowid FROM words WHERE words MATCH ?)", match
         )
+        if exact and column != "header":
+            return named
+        return f"({named} AND {self._bind(test, *bindings)})"
+
+    def _field(self, name: str, text: str) -> str:
+        name, text = name.lower(), _kept(normalise(_one_line(text)))
+        return self._text(text, "header", "has_field(t.header, ?, ?)", name, text)
 
     @_sql.register
     def _(self, query: q.HeaderContains) -> str:
@@ -179,16 +200,14 @@ class Condition:
 
     @_sql.register
     def _(self, query: q.BodyContains) -> str:
-        self.texts = True
-        return self._bind("instr(t.body, ?) > 0", normalise(query.text))
+        text = _kept(normalise(query.text))
+        return self._text(text, "body", "instr(t.body, ?) > 0", text)
 
     @_sql.register
     def _(self, query: q.TextContains) -> str:
-        self.texts = True
-        text = normalise(query.text)
-        return self._bind(
-            "(instr(t.header, ?) > 0 OR instr(t.body, ?) > 0)", text, text
-        )
+        text = _kept(normalise(query.text))
+        test = "(instr(t.header, ?) > 0 OR instr(t.body, ?) > 0)"
+        return self._text(text, "", test, text, text)
 
 
 def _one_line(text: str) -> str:
@@ -250,8 +269,9 @@ def _search(file: AccountFile, mailbox_id: int, condition: Condition) -> list[Ui
                 connection.create_scalar_function(
                     "has_field", has_field, 3, deterministic=True
                 )
-                while _make_texts(connection, file, mailbox_id):
+                while _make_texts(connection, file.blobs, mailbox_id):
                     pass
+                condition = Condition(condition.query, Index(connection))
             return _find(connection, mailbox_id, condition)
     finally:
         connection.close()
@@ -268,7 +288,7 @@ def _find(connection: Database, mailbox_id: int, condition: Condition) -> list[U
     )
 
 
-def _make_texts(connection: Database, file: AccountFile, mailbox_id: int) -> bool:
+def _make_texts(connection: Database, blobs: Path, mailbox_id: int) -> bool:
     """Make the texts of some messages that lack them; False when none does."""
     lacking = connection.execute(
         f"SELECT e.message, {reading.STORED} FROM entries e"  # noqa: S608 - fixed columns
@@ -278,18 +298,49 @@ def _make_texts(connection: Database, file: AccountFile, mailbox_id: int) -> boo
         " AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.message = e.message) LIMIT ?",
         (mailbox_id, TEXTS_AT_ONCE),
     ).fetchall()
-    rows = [
-        (message, *texts_of(reading.stored(file.blobs, *pieces).whole()))
-        for message, *pieces in lacking
-    ]
-    if rows:
+    if lacking:
+        rows = _texts(blobs, lacking)
         with transaction(connection):
-            connection.executemany(
-                "INSERT OR IGNORE INTO texts SELECT ?1, ?2, ?3"
-                " WHERE EXISTS (SELECT 1 FROM bodies WHERE message = ?1)",
-                rows,
+            keep_texts(connection, rows)
+    return bool(lacking)
+
+
+def _texts(blobs: Path, stored: list[Any]) -> list[tuple[int, str, str]]:
+    return [
+        (message, *texts_of(reading.stored(blobs, *pieces).whole()))
+        for message, *pieces in stored
+    ]
+
+
+def make_some_texts(connection: Database, blobs: Path) -> bool:
+    """Make texts of messages that came last, whatever their mailbox.
+
+    Inside a transaction. Gives whether there may be more.
+    """
+    last = one(connection, "SELECT max(message) FROM texts")[0] or 0
+    lacking = connection.execute(
+        f"SELECT m.id, {reading.STORED} FROM messages m"  # noqa: S608 - fixed columns
+        " CROSS JOIN heads h ON h.message = m.id"
+        " CROSS JOIN bodies b ON b.message = m.id WHERE m.id > ? LIMIT ?",
+        (last, TEXTS_AT_ONCE),
+    ).fetchall()
+    keep_texts(connection, _texts(blobs, lacking))
+    return len(lacking) == TEXTS_AT_ONCE
+
+
+def keep_texts(connection: Database, rows: list[tuple[int, str, str]]) -> None:
+    """Keep texts and their words, of messages that are there and have none yet."""
+    for message, header, body in rows:
+        connection.execute(
+            "INSERT OR IGNORE INTO texts SELECT ?1, ?2, ?3"
+            " WHERE EXISTS (SELECT 1 FROM bodies WHERE message = ?1)",
+            (message, header, body),
+        )
+        if connection.changes():
+            connection.execute(
+                "INSERT INTO words (rowid, header, body) VALUES (?, ?, ?)",
+                (message, words_of(header), words_of(body)),
             )
-    return bool(rows)
 
 
 def texts_of(octets: bytes) -> tuple[str, str]:

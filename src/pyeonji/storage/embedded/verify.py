@@ -164,6 +164,15 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
         "SELECT message FROM heads WHERE message NOT IN (SELECT id FROM messages)",
     ),
     (
+        "text {} has no words, is of no message, or has words without a text",
+        """
+        SELECT coalesce(t.message, w.id) FROM texts t
+        FULL JOIN words_docsize w ON w.id = t.message
+        WHERE t.message IS NULL OR w.id IS NULL
+           OR t.message NOT IN (SELECT id FROM messages)
+        """,
+    ),
+    (
         "{} of mailbox {} are kept, which is not there",
         """
         SELECT 'rights', mailbox FROM rights
@@ -374,6 +383,10 @@ _REPAIRS: Final = """
         WHERE mailbox NOT IN (SELECT id FROM mailboxes WHERE selectable);
     DELETE FROM annotations WHERE mailbox <> 0
         AND mailbox NOT IN (SELECT id FROM mailboxes WHERE selectable);
+    DELETE FROM words WHERE rowid NOT IN (SELECT message FROM texts);
+    DELETE FROM texts WHERE message NOT IN (SELECT id FROM words_docsize)
+        OR message NOT IN (SELECT id FROM messages);
+    DELETE FROM words WHERE rowid NOT IN (SELECT message FROM texts);
     DELETE FROM thread_ids WHERE thread NOT IN (SELECT thread FROM messages);
     DELETE FROM log WHERE kind = 1 AND EXISTS (SELECT 1 FROM entries e
         WHERE e.mailbox = log.mailbox AND e.uid BETWEEN log.first AND log.last);

@@ -203,6 +203,7 @@ def collect_garbage(ledger: Ledger, limit: int) -> tuple[list[str], bool]:
     for table, key in (
         ("heads", "message"),
         ("texts", "message"),
+        ("words", "rowid"),
         ("garbage", "message"),
     ):
         connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", messages)  # noqa: S608 - only fixed pieces
