@@ -11,9 +11,11 @@ folder is shared by all of them, so a next server waits until the last is gone.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pwd
+import resource
 import select
 import signal
 import socket
@@ -42,6 +44,9 @@ STOP_WAIT_S: Final = 30.0
 
 RESTART_PAUSE_S: Final = 1.0
 """Before a worker that died young is started again."""
+
+MAX_DESCRIPTORS: Final = 1 << 20
+"""Files that a process asks to have open at most."""
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -120,6 +125,7 @@ class Supervisor:
             self._certificate = certificate_files(self._configuration)
         except OSError as error:
             raise CannotStart(f"certificate: {error}") from error
+        raise_descriptors()
         drop_privileges(self._configuration)
         self._life_read, life_write = os.pipe()
         self._ready_read, self._ready_write = os.pipe()
@@ -314,6 +320,19 @@ def _lives(pid: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def raise_descriptors() -> None:
+    """Let the server have as many files open as it may.
+
+    A connection takes one, an account that is written six.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_DESCRIPTORS
+    if most != resource.RLIM_INFINITY:
+        wanted = min(most, MAX_DESCRIPTORS)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def drop_privileges(configuration: Configuration) -> None:

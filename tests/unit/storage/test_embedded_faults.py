@@ -17,11 +17,13 @@ from pyeonji.message.prepare import prepare
 from pyeonji.protocol.sasl.steps import ScramKeys
 from pyeonji.storage.directory import Credentials, Domain
 from pyeonji.storage.embedded import Store, accountfile, open_store
+from pyeonji.storage.embedded import store as embedded_store
 from pyeonji.storage.embedded.account import EmbeddedAccount
 from pyeonji.storage.embedded.sqlite import connect
 from pyeonji.storage.embedded.verify import repair, verify
 from pyeonji.storage.errors import NoMoreUids, StorageUnavailable
 from pyeonji.storage.mailboxes import FlagChange, NewMessage
+from pyeonji.storage.query import BodyContains, TextContains
 from pyeonji.storage.queue import NewLetter, Recipient
 
 KEYS = ScramKeys(salt=b"s" * 16, iterations=4096, stored_key=b"k", server_key=b"v")
@@ -254,5 +256,28 @@ def test_the_last_uid(tmp_path: Path) -> None:
                 await refused
         assert await mail.uids(boxes[1]) == []
         await mail.copy(boxes[0], [(1, 1)], boxes[1])
+
+    run(tmp_path, test)
+
+
+def test_a_quiet_account_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its texts are made and its writing connection is closed; then it writes again."""
+    monkeypatch.setattr(embedded_store, "TEND_S", 0.02)
+
+    async def test(_: Store, mail: EmbeddedAccount) -> None:
+        box = (await mail.mailbox("INBOX")).id
+        await mail.append(box, [MESSAGE] * 50)
+        assert mail.file._writer is not None
+        turns = 0
+        while mail.file._writer is not None and turns < 200:
+            await asyncio.sleep(0.02)
+            turns += 1
+        assert turns < 200
+        count = "SELECT count(*) FROM texts"
+        assert mail.file.reader.execute(count).fetchone() == (50,)
+        assert await mail.search(box, TextContains("Subject: a")) == []
+        assert len(await mail.search(box, TextContains("b"))) == 50
+        await mail.append(box, [MESSAGE])
+        assert len(await mail.search(box, BodyContains("b"))) == 51
 
     run(tmp_path, test)

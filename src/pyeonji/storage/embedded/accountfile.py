@@ -8,6 +8,7 @@ wait at that moment.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -27,7 +28,9 @@ from pyeonji.storage.embedded.sqlite import (
     errors_named,
     make_folder,
     sync_folder,
+    transaction,
 )
+from pyeonji.storage.embedded.texts import make_some_texts
 from pyeonji.storage.embedded.threads import Mailbag, resolve
 from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.mailboxes import Delivery
@@ -48,6 +51,9 @@ CHECKPOINT_PAGES: Final = 1000
 
 GARBAGE_AT_ONCE: Final = 200
 """Thrown-away messages removed in one transaction."""
+
+TEXTS_WHEN_QUIET: Final = 20
+"""Messages whose texts are made at once: what comes meanwhile waits so long."""
 
 READER_CACHE_KIB: Final = 256
 WRITER_CACHE_KIB: Final = 1024
@@ -119,6 +125,12 @@ class AccountFile:
         self.blobs = folder / "blobs"
         self.path = folder / FILE_NAME
         self.reader = self._connect(READER_CACHE_KIB, MMAP_OCTETS)
+        self.spare: list[Database] = []  # for searching, used in turn
+        self.texts_until: dict[int, int] = {}  # by mailbox: uids below have texts
+        self._submitted = 0
+        self._tended = 0
+        self._textless = True  # look once after opening
+        self._resting = False
         self._shop = shop
         self._writer: Database | None = None
         self._log_pages = 0
@@ -154,6 +166,7 @@ class AccountFile:
     ) -> asyncio.Future[Any]:
         """Have a job run in the next transaction; the future is its result."""
         future: asyncio.Future[Any] = self._shop.mailbag.loop.create_future()
+        self._submitted += 1
         with self._lock:
             self._jobs.append(Waiting(job, future, stable))
             busy, self._busy = self._busy, True
@@ -169,6 +182,30 @@ class AccountFile:
         future: asyncio.Future[Any] = self._shop.mailbag.loop.create_future()
         self._await_sync([(future, None)])
         return future
+
+    def tend(self) -> None:
+        """Called every few seconds: a quiet account makes its texts, then rests.
+
+        It gives up its writing connection and the pages that it has in memory.
+        """
+        if self._submitted != self._tended:
+            self._tended = self._submitted
+            return
+        if self._writer is None and not self.spare and not self._textless:
+            return
+        with self._lock:
+            if self._busy:
+                return
+            self._busy = self._resting = True
+        self.reader.execute("PRAGMA shrink_memory")
+        self._shop.writers.put(self._work)
+
+    def give_back(self, connection: Database) -> None:
+        """Keep a connection for the next search (a search thread)."""
+        if self.spare or self._closing:
+            connection.close()
+        else:
+            self.spare.append(connection)
 
     def close(self) -> None:
         """Close when the jobs under way are done (any thread)."""
@@ -189,12 +226,16 @@ class AccountFile:
                     if self._closing:
                         self._close()
                         return  # stays busy: nobody may come after
-                    self._busy = False
-                    return
+                    if not self._resting:
+                        self._busy = False
+                        return
             if jobs:
+                self._resting = False
                 self._transact(jobs)
-            else:
+            elif self._housekeeping_due():
                 self._keep_house()
+            else:
+                self._rest()
 
     def _transact(self, jobs: list[Waiting]) -> None:
         try:
@@ -230,6 +271,7 @@ class AccountFile:
             raise
         if connection.total_changes() != before:
             self._new_files |= ledger.new_files
+            self._textless |= ledger.messages_came
             self._written += 1
         return ledger
 
@@ -280,7 +322,7 @@ class AccountFile:
         return apsw.SQLITE_OK
 
     def _reopen_writer(self) -> None:
-        """After an error nothing about the connection is taken for granted."""
+        """Give the connection up: after an error nothing about it is sure."""
         writer, self._writer = self._writer, None
         if writer is not None:
             try:
@@ -292,6 +334,30 @@ class AccountFile:
         return self._log_pages >= CHECKPOINT_PAGES or (
             self._garbage and self._writer is not None and not self._closing
         )
+
+    def _rest(self) -> None:
+        """Make some texts; when all are made, close what is for writing."""
+        try:
+            with errors_named():
+                self._textless = self._textless and self._make_texts()
+                if self._textless:
+                    return  # more of them, unless a job has come
+                if self._writer is not None:
+                    self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except StorageUnavailable:
+            self._textless = False
+        self._log_pages, self._resting = 0, False
+        self._reopen_writer()
+        with contextlib.suppress(IndexError):  # a search may take it first
+            self.spare.pop().close()
+
+    def _make_texts(self) -> bool:
+        """Texts of a few messages that came last; whether there may be more."""
+        writer = self._writer or self._open_writer()
+        with transaction(writer):
+            more = make_some_texts(writer, self.blobs, TEXTS_WHEN_QUIET)
+        self._written += 1
+        return more
 
     def _keep_house(self) -> None:
         """A checkpoint, or a portion of garbage; between transactions."""
@@ -329,13 +395,14 @@ class AccountFile:
         self._garbage = True
 
     def _close(self) -> None:
-        for connection in (self._writer, self.reader):
+        for connection in (self._writer, self.reader, *self.spare):
             if connection is not None:
                 try:
                     connection.close()
                 except apsw.Error:
                     continue
         self._writer = None
+        self.spare.clear()
         with self._sync_lock:
             if not self._syncing and self._wal >= 0:
                 os.close(self._wal)

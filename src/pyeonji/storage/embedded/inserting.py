@@ -172,6 +172,7 @@ class Batch:
         """Insert all rows; the batch is empty then."""
         if not self._entries:
             return
+        self._ledger.messages_came |= bool(self._messages)
         connection = self._ledger.connection
         conversations = Conversations(connection)
         threads = conversations.assign(self._linked)

@@ -62,6 +62,7 @@ class Ledger:
         self.changed: set[int] = set()
         self.list_changed = False
         self.new_files = False
+        self.messages_came = False
         self.forget()
 
     def forget(self) -> None:

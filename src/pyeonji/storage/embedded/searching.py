@@ -2,7 +2,8 @@
 
 A query that looks at flags, dates, sizes and numbers is answered on the loop.
 One that looks at texts runs in a thread with a connection of its own; before
-it, messages without a row in `texts` get one, a batch at a time.
+it, messages without a row in `texts` get one, a batch at a time. The index of
+words says which texts need to be looked at.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any, Final
 
-from pyeonji.message.text import normalise, searchable
+from pyeonji.message.text import normalise
 from pyeonji.storage import query as q
 from pyeonji.storage.embedded import reading
 from pyeonji.storage.embedded.conversations import IN_THREAD
@@ -21,9 +22,9 @@ from pyeonji.storage.embedded.sqlite import (
     connect,
     errors_named,
     one,
-    transaction,
 )
-from pyeonji.storage.embedded.wordindex import Index, words_of
+from pyeonji.storage.embedded.texts import FIELD, complete_texts, kept, one_line
+from pyeonji.storage.embedded.wordindex import Index, either
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -32,17 +33,16 @@ if TYPE_CHECKING:
     from pyeonji.base.ids import Uid
     from pyeonji.storage.embedded.accountfile import AccountFile
 
-TEXTS_AT_ONCE: Final = 50
-"""Messages whose texts are made in one transaction."""
-
 MAX_INLINE: Final = 20_000
 """Entries that a query without texts looks at on the loop."""
 
 MAX_DEPTH: Final = 50
 """Of a query, as SQL can take it; a deeper one matches nothing."""
 
-FIELD: Final = "\n\x00"
-"""Before each field of a header text; "name:value" follows."""
+_NAMED: Final = "e.message IN (SELECT rowid FROM words WHERE words MATCH ?)"
+
+_TEXT: Final = "(SELECT {} FROM texts t WHERE t.message = e.message)"
+"""Only those entries' texts are read for which nothing before has decided."""
 
 _ADDRESS_FIELDS: Final = frozenset({"from", "to", "cc", "bcc"})
 
@@ -168,21 +168,25 @@ class Condition:
         self.bodies |= column != "header"
         if self._index is None:
             return self._bind(test, *bindings)
-        match, exact = self._index.match(text, column)
+        match = self._index.match(text, column)
         if match is None:
             return self._bind(test, *bindings)
-        if not match:
-            return "0"
-        named = self._bind(
-            "e.message IN (SELECT rowid FROM words WHERE words MATCH ?)", match
-        )
-        if exact and column != "header":
-            return named
-        return f"({named} AND {self._bind(test, *bindings)})"
+        sure, perhaps = match
+        if column == "header":  # in which field, only the text can tell
+            sure, perhaps = "", either(sure, perhaps)
+        parts = []
+        if sure:
+            parts.append(self._bind(_NAMED, sure))
+        if perhaps:
+            named = self._bind(_NAMED, perhaps)
+            parts.append(f"({named} AND {self._bind(test, *bindings)})")
+        return f"({' OR '.join(parts) or '0'})"
 
     def _field(self, name: str, text: str) -> str:
-        name, text = name.lower(), _kept(normalise(_one_line(text)))
-        return self._text(text, "header", "has_field(t.header, ?, ?)", name, text)
+        name, text = name.lower(), kept(normalise(one_line(text)))
+        return self._text(
+            text, "header", _TEXT.format("has_field(t.header, ?, ?)"), name, text
+        )
 
     @_sql.register
     def _(self, query: q.HeaderContains) -> str:
@@ -200,18 +204,19 @@ class Condition:
 
     @_sql.register
     def _(self, query: q.BodyContains) -> str:
-        text = _kept(normalise(query.text))
-        return self._text(text, "body", "instr(t.body, ?) > 0", text)
+        text = kept(normalise(query.text))
+        return self._text(text, "body", _TEXT.format("holds(t.body, ?)"), text)
 
     @_sql.register
     def _(self, query: q.TextContains) -> str:
-        text = _kept(normalise(query.text))
-        test = "(instr(t.header, ?) > 0 OR instr(t.body, ?) > 0)"
+        text = kept(normalise(query.text))
+        test = _TEXT.format("holds(t.header, ?) OR holds(t.body, ?)")
         return self._text(text, "", test, text, text)
 
 
-def _one_line(text: str) -> str:
-    return text.replace("\r", "").replace("\n", " ")
+def holds(text: str, part: str) -> bool:
+    """Whether a text has a part; much faster than SQLite's instr."""
+    return part in text
 
 
 def has_field(header: str, name: str, text: str) -> bool:
@@ -256,102 +261,41 @@ class Searcher:
 
 def _search(file: AccountFile, mailbox_id: int, condition: Condition) -> list[Uid]:
     """The whole search, in a thread."""
+    try:
+        connection = file.spare.pop()
+    except IndexError:
+        connection = _connect(file.path)
+    try:
+        with errors_named():
+            if condition.texts:
+                complete_texts(connection, file.blobs, mailbox_id, file.texts_until)
+                condition = Condition(condition.query, Index(connection))
+            found = _find(connection, mailbox_id, condition)
+    except BaseException:
+        connection.close()
+        raise
+    file.give_back(connection)
+    return found
+
+
+def _connect(path: Path) -> Database:
     connection = connect(
-        file.path,
+        path,
         MIGRATIONS,
         synchronous="NORMAL",
         mmap_octets=1 << 30,
         checkpoint_pages=0,
     )
-    try:
-        with errors_named():
-            if condition.texts:
-                connection.create_scalar_function(
-                    "has_field", has_field, 3, deterministic=True
-                )
-                while _make_texts(connection, file.blobs, mailbox_id):
-                    pass
-                condition = Condition(condition.query, Index(connection))
-            return _find(connection, mailbox_id, condition)
-    finally:
-        connection.close()
+    connection.create_scalar_function("has_field", has_field, 3, deterministic=True)
+    connection.create_scalar_function("holds", holds, 2, deterministic=True)
+    return connection
 
 
 def _find(connection: Database, mailbox_id: int, condition: Condition) -> list[Uid]:
     wide = " CROSS JOIN messages m ON m.id = e.message" if condition.wide else ""
-    texts = " CROSS JOIN texts t ON t.message = e.message" if condition.texts else ""
     return reading.numbers(
         connection,
         "e.uid",
-        f"FROM entries e{wide}{texts} WHERE e.mailbox = ? AND {condition.sql}",
+        f"FROM entries e{wide} WHERE e.mailbox = ? AND {condition.sql}",
         [mailbox_id, *condition.bindings],
     )
-
-
-def _make_texts(connection: Database, blobs: Path, mailbox_id: int) -> bool:
-    """Make the texts of some messages that lack them; False when none does."""
-    lacking = connection.execute(
-        f"SELECT e.message, {reading.STORED} FROM entries e"  # noqa: S608 - fixed columns
-        " CROSS JOIN messages m ON m.id = e.message"
-        " CROSS JOIN heads h ON h.message = e.message"
-        " CROSS JOIN bodies b ON b.message = e.message WHERE e.mailbox = ?"
-        " AND NOT EXISTS (SELECT 1 FROM texts t WHERE t.message = e.message) LIMIT ?",
-        (mailbox_id, TEXTS_AT_ONCE),
-    ).fetchall()
-    if lacking:
-        rows = _texts(blobs, lacking)
-        with transaction(connection):
-            keep_texts(connection, rows)
-    return bool(lacking)
-
-
-def _texts(blobs: Path, stored: list[Any]) -> list[tuple[int, str, str]]:
-    return [
-        (message, *texts_of(reading.stored(blobs, *pieces).whole()))
-        for message, *pieces in stored
-    ]
-
-
-def make_some_texts(connection: Database, blobs: Path) -> bool:
-    """Make texts of messages that came last, whatever their mailbox.
-
-    Inside a transaction. Gives whether there may be more.
-    """
-    last = one(connection, "SELECT max(message) FROM texts")[0] or 0
-    lacking = connection.execute(
-        f"SELECT m.id, {reading.STORED} FROM messages m"  # noqa: S608 - fixed columns
-        " CROSS JOIN heads h ON h.message = m.id"
-        " CROSS JOIN bodies b ON b.message = m.id WHERE m.id > ? LIMIT ?",
-        (last, TEXTS_AT_ONCE),
-    ).fetchall()
-    keep_texts(connection, _texts(blobs, lacking))
-    return len(lacking) == TEXTS_AT_ONCE
-
-
-def keep_texts(connection: Database, rows: list[tuple[int, str, str]]) -> None:
-    """Keep texts and their words, of messages that are there and have none yet."""
-    for message, header, body in rows:
-        connection.execute(
-            "INSERT OR IGNORE INTO texts SELECT ?1, ?2, ?3"
-            " WHERE EXISTS (SELECT 1 FROM bodies WHERE message = ?1)",
-            (message, header, body),
-        )
-        if connection.changes():
-            connection.execute(
-                "INSERT INTO words (rowid, header, body) VALUES (?, ?, ?)",
-                (message, words_of(header), words_of(body)),
-            )
-
-
-def texts_of(octets: bytes) -> tuple[str, str]:
-    """Header and body text of a message, as they are searched."""
-    found = searchable(octets)
-    header = "".join(
-        f"{FIELD}{name.lower()}:{normalise(_one_line(value))}"
-        for name, value in found.headers
-    )
-    return _kept(header), _kept(normalise(found.body))
-
-
-def _kept(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()

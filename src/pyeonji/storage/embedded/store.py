@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 MAX_OPEN_ACCOUNTS: Final = 500
 """Accounts kept open though no session holds them."""
 
+TEND_S: Final = 3.0
+"""An account that wrote nothing for so long is quiet."""
+
 
 class EmbeddedMailStore:
     """See MailStore."""
@@ -63,6 +66,7 @@ class EmbeddedMailStore:
         )
         self._recent: OrderedDict[AccountId, EmbeddedAccount] = OrderedDict()
         self._opening: dict[AccountId, asyncio.Task[EmbeddedAccount]] = {}
+        self._tending: asyncio.TimerHandle | None = None
 
     async def account(self, account_id: AccountId) -> EmbeddedAccount:
         """See MailStore."""
@@ -91,7 +95,17 @@ class EmbeddedMailStore:
         account = EmbeddedAccount(file, self._notices, self._searcher)
         self._open[account_id] = account
         self._keep(account)
+        if self._tending is None:
+            self._tending = self._shop.mailbag.loop.call_later(TEND_S, self._tend)
         return account
+
+    def _tend(self) -> None:
+        """Look after the open accounts that are quiet."""
+        self._tending = None
+        for account in list(self._open.values()):
+            account.file.tend()
+        if self._open:
+            self._tending = self._shop.mailbag.loop.call_later(TEND_S, self._tend)
 
     def _keep(self, account: EmbeddedAccount) -> None:
         self._recent[account.id] = account
@@ -145,6 +159,8 @@ class EmbeddedMailStore:
 
     def close(self) -> None:
         """Let go of all accounts; the workshop then finishes their work."""
+        if self._tending is not None:
+            self._tending.cancel()
         for account in list(self._open.values()):
             account.file.close()
         self._recent.clear()
