@@ -271,8 +271,8 @@ def test_mod_seq() -> None:
         FOUR,
         r"""
         C: a SEARCH MODSEQ 1
-        S: * SEARCH 1 2 3 4 (MODSEQ <n>)
-        S: <all>a OK That is all.
+        S: <all>* SEARCH 1 2 3 4 (MODSEQ <n>)
+        S: a OK That is all.
         C: b SEARCH MODSEQ "/flags/\\draft" all 620162338
         S: * SEARCH
         S: b OK That is all.
@@ -290,5 +290,39 @@ def test_mod_seq() -> None:
         S: f OK That is all.
         C: g SEARCH MODSEQ "/flags/x" nosuch 1
         S: g BAD <any>
+        """,
+    )
+
+
+def test_imap4rev2_and_others_turned_on() -> None:
+    """ESEARCH answers SEARCH (RFC 9051 §6.4.4); no numbers in keys (RFC 9586 §3)."""
+    with_letters(
+        FOUR,
+        r"""
+        C: a SEARCH MODSEQ 1
+        S: * OK [HIGHESTMODSEQ <n>] Noted.
+        S: * SEARCH 1 2 3 4 (MODSEQ <n>)
+        S: a OK That is all.
+        C: b ENABLE IMAP4rev2
+        S: <all>b OK <any>
+        C: c SEARCH SUBJECT two
+        S: * ESEARCH (TAG "c") ALL 2
+        S: c OK That is all.
+        C: d UID SEARCH SUBJECT nosuch
+        S: * ESEARCH (TAG "d") UID
+        S: d OK That is all.
+        C: e SEARCH RETURN (SAVE) SUBJECT three
+        S: e OK That is all.
+        C: f ENABLE UIDONLY
+        S: <all>f OK <any>
+        C: g UID SEARCH 1:2
+        S: g BAD [UIDREQUIRED] <any>
+        C: h SEARCH ALL
+        S: h BAD [UIDREQUIRED] <any>
+        C: i UID SEARCH OR $ UID 1
+        S: * ESEARCH (TAG "i") UID ALL 1,3
+        S: i OK That is all.
+        C: j SORT (DATE) UTF-8 ALL
+        S: j BAD [UIDREQUIRED] <any>
         """,
     )

@@ -36,7 +36,7 @@ FIVE = [
         to="undisclosed-recipients:;",
     ),
     letter(
-        "Éclair",
+        "=?utf-8?Q?=C3=89clair?=",
         date="Mon, 1 Jan 1990 00:00:00 +0000",
         sender="beta@example.test",
         more="Cc: q@example.test",

@@ -9,8 +9,16 @@ from pyeonji.mra.imap import relevancy
 from pyeonji.mra.imap.contexts import NotSearched
 from pyeonji.mra.imap.filters import UndefinedFilter, without_filters
 from pyeonji.mra.imap.search_query import Translation, frozen
+from pyeonji.mra.imap.selected import UidRequired
 from pyeonji.protocol.imap.commands import ReturnOption, Sort, SortKey
-from pyeonji.protocol.imap.search_keys import FilterKey, FuzzyKey, ModSeqKey, has
+from pyeonji.protocol.imap.search_keys import (
+    FilterKey,
+    FuzzyKey,
+    MessagesKey,
+    ModSeqKey,
+    has,
+    walk,
+)
 from pyeonji.protocol.imap.sequences import runs
 from pyeonji.storage.mailboxes import Column
 
@@ -83,6 +91,7 @@ async def look_of(session: Session, command: commands.Search) -> Look:
 
     Raises:
         NotSearched: it cannot be done.
+        UidRequired: it has sequence numbers, and UIDONLY is on.
     """
     charset = command.charset.decode("ascii", "replace") or "utf-8"
     known = canonical(charset)
@@ -98,6 +107,13 @@ async def look_of(session: Session, command: commands.Search) -> Look:
         raise NotSearched(b"NO", "No such filter.", code) from None
     if _wants_relevancy(command) and not has(key, FuzzyKey):
         raise NotSearched(b"BAD", "RELEVANCY without FUZZY.")  # RFC 6203 §4
+    if session.enabled.uid_only and any(
+        isinstance(one, MessagesKey) and not one.by_uid and not one.messages.saved
+        for one in walk(key)
+    ):
+        raise UidRequired  # RFC 9586 §3
+    if has(key, ModSeqKey):
+        session.enable_condstore()  # RFC 7162 §3.1
     return Look(session, charset, key)
 
 

@@ -13,7 +13,6 @@ from pyeonji.mra.imap.contexts import (
 )
 from pyeonji.mra.imap.search_query import OtherPlace
 from pyeonji.mra.imap.uid_map import UidMap
-from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.commands import ReturnOption, SourceKind
 from pyeonji.protocol.imap.commands.searching import ALL_RESULTS
 
@@ -67,7 +66,7 @@ async def _in_selected(
         selected.account, selected.mailbox_id, selected, query
     )
     name = search_results.correlated_mailbox(
-        responses.mailbox(selected.name), selected.uid_validity
+        session.name(selected.name), selected.uid_validity
     )
     if ReturnOption.SAVE in returns:
         indices = search_results.picked(returns, len(uids))
@@ -92,7 +91,7 @@ async def _in_other(
     )
     uids = await looking.found_uids(account, mailbox.id, place, look.query(place))
     name = search_results.correlated_mailbox(
-        responses.mailbox(mailbox.name), mailbox.uid_validity
+        session.name(mailbox.name), mailbox.uid_validity
     )
     await _tell(session, command, look, (account, mailbox.id, place), uids, name)
 

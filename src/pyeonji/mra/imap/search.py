@@ -41,7 +41,7 @@ async def search(session: Session, command: commands.Search) -> None:
 
 def returns_of(session: Session, command: commands.Search) -> commands.Returns | None:
     """What is asked for; an IMAP4rev2 client gets ESEARCH (RFC 9051 §6.4.4)."""
-    if command.returns is None and b"IMAP4REV2" in session.enabled:
+    if command.returns is None and session.enabled.rev2:
         return ALL_RESULTS
     return command.returns
 

@@ -61,6 +61,7 @@ TABLE: Final = (
     Capability(b"ESORT", When.AFTER_LOGIN),  # RFC 5267
     Capability(b"CONTEXT=SEARCH", When.AFTER_LOGIN),
     Capability(b"CONTEXT=SORT", When.AFTER_LOGIN),
+    Capability(b"PARTIAL", When.AFTER_LOGIN),  # RFC 9394
     Capability(b"MULTISEARCH", When.AFTER_LOGIN),  # RFC 7377
     Capability(b"SEARCH=FUZZY", When.AFTER_LOGIN),  # RFC 6203
     Capability(b"I18NLEVEL=1", When.AFTER_LOGIN),  # RFC 5255
