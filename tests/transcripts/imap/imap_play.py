@@ -1,7 +1,8 @@
 r"""Plays IMAP conversations against the real door, shell and storage.
 
 A script has lines `C: …` (the client says), `S: …` (it must hear exactly this
-next), with a number for further clients (`C2:`, `S2:`), and `#` for remarks.
+next), with a number for further clients (`C2:`, `S2:`) or the name of another
+account of `accounts` (`Clee:`, `Slee:`), and `#` for remarks.
 HIGHESTMODSEQ, which every SELECT tells, may be left out of a script.
 Lines end in CRLF on the wire. Holes in what is heard: `<n>` a number, `<any>`
 anything, `<keep>` a number that `@` stands for in later lines of any client;
@@ -15,6 +16,7 @@ import asyncio
 import contextlib
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,7 @@ from pyeonji.storage.directory import Domain
 from pyeonji.storage.embedded import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from pyeonji.mra.imap import ImapDoor
     from pyeonji.storage.embedded import Store
@@ -153,9 +155,9 @@ class Client:
         self.transport.heard.clear()
         return heard
 
-    async def log_in(self) -> None:
+    async def log_in(self, address: str = ADDRESS) -> None:
         await self.line()
-        heard = await self.ask(f"0 LOGIN {ADDRESS} {PASSWORD}\r\n".encode())
+        heard = await self.ask(f"0 LOGIN {address} {PASSWORD}\r\n".encode())
         assert heard.startswith(b"0 OK "), heard
 
 
@@ -227,9 +229,42 @@ async def beside(first: Stage) -> AsyncIterator[Stage]:
         await store.close()
 
 
-def play(script: str, *, log_in: bool = True, options: Options = OPTIONS) -> None:
-    """Play a script; see the module's text."""
-    asyncio.run(_play(script, log_in=log_in, options=options))
+def play(
+    script: str,
+    *,
+    log_in: bool = True,
+    options: Options = OPTIONS,
+    accounts: Sequence[str] = (),
+    **limits: int,
+) -> None:
+    """Play a script; see the module's text.
+
+    Args:
+        script: what is said and heard.
+        log_in: clients are logged in when they come.
+        options: the listener's.
+        accounts: local parts of further accounts; "boss" is an administrator.
+        limits: quotas of kim's account.
+    """
+    asyncio.run(
+        _play(script, log_in=log_in, options=options, accounts=accounts, limits=limits)
+    )
+
+
+async def _furnish(
+    system: Stage, accounts: Sequence[str], limits: Mapping[str, int]
+) -> None:
+    directory = system.store.directory
+    for name in accounts:
+        await directory.add_account(
+            f"{name}@example.test",
+            make_credentials(PASSWORD, sealer=system.store.sealer),
+            administrator=name == "boss",
+        )
+    kim = await directory.account(system.account.id)
+    if limits and kim is not None:
+        quotas: dict[str, Any] = dict(limits)
+        await directory.update_account(replace(kim, **quotas))
 
 
 _MOD_SEQ = re.compile(rb"\* OK \[HIGHESTMODSEQ [0-9]+\] So far\.")
@@ -253,8 +288,16 @@ async def _hear(client: Client, text: str) -> bytes | None:
     return found.groupdict().get("keep")
 
 
-async def _play(script: str, *, log_in: bool, options: Options) -> None:
+async def _play(
+    script: str,
+    *,
+    log_in: bool,
+    options: Options,
+    accounts: Sequence[str],
+    limits: Mapping[str, int],
+) -> None:
     async with stage(options) as system:
+        await _furnish(system, accounts, limits)
         clients: dict[str, Client] = {}
         kept = b"@"
         for line in script.splitlines():
@@ -266,7 +309,8 @@ async def _play(script: str, *, log_in: bool, options: Options) -> None:
             if number not in clients:
                 clients[number] = system.client()
                 if log_in:
-                    await clients[number].log_in()
+                    name = number if number.isalpha() else "kim"
+                    await clients[number].log_in(f"{name}@example.test")
             client = clients[number]
             if who[0] == "C":
                 await client.settle()

@@ -8,9 +8,9 @@ def test_create_delete_rename() -> None:
     play(
         r"""
         C: A003 CREATE owatagusiam/
-        S: A003 OK Made.
+        S: A003 OK [MAILBOXID (<any>)] Made.
         C: A004 CREATE owatagusiam/blurdybloop
-        S: A004 OK Made.
+        S: A004 OK [MAILBOXID (<any>)] Made.
         C: A005 CREATE owatagusiam/blurdybloop
         S: A005 NO [ALREADYEXISTS] The mailbox exists already.
         C: A006 CREATE inbox
@@ -45,7 +45,7 @@ def test_korean_names() -> None:
     play(
         r"""
         C: a CREATE "&07jJwNVo-/&xczCtQ-"
-        S: a OK Made.
+        S: a OK [MAILBOXID (<any>)] Made.
         C: b LIST "" "&07jJwNVo-/%"
         S: * LIST (\HasNoChildren) "/" &07jJwNVo-/&xczCtQ-
         S: b OK Done.
@@ -64,7 +64,7 @@ def test_special_use() -> None:
     play(
         r"""
         C: a CREATE Things (USE (\Archive))
-        S: a OK Made.
+        S: a OK [MAILBOXID (<any>)] Made.
         C: b LIST "" Things
         S: * LIST (\HasNoChildren \Archive) "/" Things
         S: b OK Done.
@@ -85,7 +85,7 @@ def test_list() -> None:
         S: * LIST (\HasNoChildren) "/" INBOX
         S: A102 OK Done.
         C: a CREATE a/b/c
-        S: a OK Made.
+        S: a OK [MAILBOXID (<any>)] Made.
         C: b LIST a/ %
         S: * LIST (\HasChildren) "/" a/b
         S: b OK Done.
@@ -101,7 +101,7 @@ def test_subscriptions() -> None:
     play(
         r"""
         C: a CREATE foo/bar
-        S: a OK Made.
+        S: a OK [MAILBOXID (<any>)] Made.
         C: A002 SUBSCRIBE foo/bar
         S: A002 OK Done.
         C: b SUBSCRIBE nosuch
@@ -130,7 +130,7 @@ def test_status() -> None:
     play(
         r"""
         C: a CREATE blurdybloop
-        S: a OK Made.
+        S: a OK [MAILBOXID (<any>)] Made.
         C: b APPEND blurdybloop (\Seen) {12+}
         C: Subject: x
         C:
@@ -149,7 +149,7 @@ def test_namespace_id_enable() -> None:
     play(
         """
         C: a NAMESPACE
-        S: * NAMESPACE (("" "/")) NIL NIL
+        S: * NAMESPACE (("" "/")) (("user/" "/")) (("shared/" "/"))
         S: a OK Done.
         C: b ID ("name" "mutt" "version" NIL)
         S: * ID ("name" "Pyeonji" "version" "<any>")

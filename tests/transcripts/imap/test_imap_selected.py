@@ -295,7 +295,7 @@ def test_copy_and_move() -> None:
         C: A003 COPY 2:3 MEETING
         S: A003 NO [TRYCREATE] No such mailbox.
         C: a CREATE MEETING
-        S: a OK Made.
+        S: a OK [MAILBOXID (<any>)] Made.
         C: b COPY 2:3 MEETING
         S: b OK [COPYUID <n> 2:3 1:2] Copied.
         C: c UID MOVE 1,3 MEETING
@@ -409,7 +409,7 @@ def test_the_selected_mailbox_goes() -> None:
     play(
         r"""
         C: a CREATE x
-        S: a OK Made.
+        S: a OK [MAILBOXID (<any>)] Made.
         C: b SELECT x
         S: * FLAGS (<any>)
         S: * 0 EXISTS

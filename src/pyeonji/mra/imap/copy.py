@@ -4,52 +4,83 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyeonji.mra.imap import places
+from pyeonji.mra.imap.shared_flags import strip
 from pyeonji.protocol.imap.sequences import runs, write_ranges
 from pyeonji.storage.errors import NoSuchMailbox
 
 if TYPE_CHECKING:
+    from pyeonji.mra.imap.places import Place
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
-    from pyeonji.storage.mailboxes import Copied, Mailbox
+    from pyeonji.storage.mailboxes import Copied, Mailbox, UidRanges
 
 
 async def copy(session: Session, command: commands.Copy) -> None:
-    """Copy messages, or move them, all or none."""
+    """Copy messages, or move them, all or none; also from account to account."""
     selected = session.selected
     if command.move and selected.read_only:
         session.tagged(command.tag, b"NO", "The mailbox is read-only.", b"READ-ONLY")
         return
+    if command.move and not {"t", "e"} <= set(selected.rights):
+        # as \Deleted and EXPUNGE would need (RFC 6851 §4.2)
+        raise places.NoRight("MOVE")
     ranges = selected.ranges(command.messages, by_uid=command.by_uid)
-    target = await target_of(session, command.mailbox)
-    if target is None:
+    place = await place_of(session, command.mailbox)
+    if place is None:
         await session.no(command.tag, "No such mailbox.", b"TRYCREATE")
         return
     if not ranges:
         await session.ok(command.tag, "Nothing to do.")
         return
-    account = selected.account
-    if command.move:
-        copied = await account.move(selected.mailbox_id, ranges, target.id)
-        if copied.source:
-            # told before EXPUNGE, so that the client knows where they went
-            session.write(b"* OK [%b] Moved.\r\n" % _copyuid(copied))
-        await session.ok(command.tag, "Moved.")
-        return
-    copied = await account.copy(
-        selected.mailbox_id, ranges, target.id, quota_octets=session.quota_octets
-    )
+    copied = await _carry(session, command, place, ranges)
     code = _copyuid(copied) if copied.source else b""
+    if command.move and code:
+        # told before EXPUNGE, so that the client knows where they went
+        session.write(b"* OK [%b] Moved.\r\n" % code)
+        code = b""
     await session.updates()
-    session.tagged(command.tag, b"OK", "Copied.", code)
+    text = "Moved." if command.move else "Copied."
+    session.tagged(command.tag, b"OK", text, code)
+
+
+async def _carry(
+    session: Session, command: commands.Copy, place: Place, ranges: UidRanges
+) -> Copied:
+    selected = session.selected
+    source, mailbox_id = selected.account, selected.mailbox_id
+    target, target_id = place.account, place.mailbox.id
+    quota = place.owner.quota
+    if source.id == target.id:
+        if command.move:
+            copied = await target.move(mailbox_id, ranges, target_id)
+        else:
+            copied = await target.copy(mailbox_id, ranges, target_id, quota=quota)
+    else:
+        carry = target.move_from if command.move else target.copy_from
+        copied = await carry(source, mailbox_id, ranges, target_id, quota=quota)
+    await strip(place, copied.target)
+    return copied
+
+
+async def place_of(session: Session, name: str) -> Place | None:
+    """A mailbox that can take messages, None if it would have to be made.
+
+    Raises:
+        NoRight: the user may not put messages there.
+    """
+    try:
+        place = await places.find(session, name, "i")
+    except NoSuchMailbox:
+        return None
+    return place if place.mailbox.selectable else None
 
 
 async def target_of(session: Session, name: str) -> Mailbox | None:
-    """A mailbox that can take messages, None if it would have to be made."""
-    try:
-        mailbox = await session.account.mailbox(name)
-    except NoSuchMailbox:
-        return None
-    return mailbox if mailbox.selectable else None
+    """One of the user's own mailboxes that can take messages."""
+    place = await place_of(session, name)
+    own = place is not None and place.account.id == session.account.id
+    return place.mailbox if place is not None and own else None
 
 
 def _copyuid(copied: Copied) -> bytes:

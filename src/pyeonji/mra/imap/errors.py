@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.mra.imap.places import NoRight
 from pyeonji.mra.imap.selected import NoSuchNumber, UidRequired
 from pyeonji.storage.errors import (
     BadMailboxName,
@@ -40,6 +41,7 @@ REFUSALS: Final[dict[type[Exception], Words]] = {
     OverQuota: Words(b"NO", b"OVERQUOTA", "The account is full."),
     StorageUnavailable: Words(b"NO", b"UNAVAILABLE", "Not now; try again later."),
     UidRequired: Words(b"BAD", b"UIDREQUIRED", "Only uids: UIDONLY is on."),
+    NoRight: Words(b"NO", b"NOPERM", "You have no right to do that."),
     NoSuchNumber: Words(b"BAD", b"", "No message has that number."),
 }
 """Every error that a handler may let pass."""

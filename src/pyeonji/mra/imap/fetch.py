@@ -36,7 +36,8 @@ async def fetch(session: Session, command: commands.Fetch) -> None:
     ranges = selected.ranges(command.messages, by_uid=command.by_uid)
     ranges = await narrowed(session, command, ranges)
     plan = plan_of(command.items, uid_only=session.enabled.uid_only)
-    if plan.sets_seen and ranges and not selected.read_only:
+    may_set = not selected.read_only and "s" in selected.rights
+    if plan.sets_seen and ranges and may_set:
         plan = await _set_seen(session, plan, ranges)
     missing = 0
     written = 0

@@ -9,6 +9,7 @@ import structlog
 from pyeonji import __version__
 from pyeonji.mra.imap.enabled import SPELLINGS
 from pyeonji.mra.imap.login import capabilities
+from pyeonji.mra.imap.places import OTHERS, SHARED
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.states import State, Step
 
@@ -84,9 +85,15 @@ async def unauthenticate(session: Session, command: commands.Unauthenticate) -> 
 
 
 async def namespace(session: Session, command: commands.Namespace) -> None:
-    """One personal namespace, without a prefix (RFC 2342 §5)."""
-    session.write(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
+    """The user's own mailboxes, those of others, and shared ones (RFC 2342 §5)."""
+    session.write(_NAMESPACES)
     await session.ok(command.tag, "Done.")
+
+
+_NAMESPACES = b'* NAMESPACE (("" "/")) (("%b" "/")) (("%b" "/"))\r\n' % (
+    OTHERS.encode("ascii"),
+    SHARED.encode("ascii"),
+)
 
 
 async def refused(session: Session, event: commands.Refused) -> None:

@@ -1,20 +1,17 @@
-"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE and STATUS (RFC 3501 §6.3)."""
+"""CREATE, DELETE, RENAME, SUBSCRIBE and UNSUBSCRIBE (RFC 3501 §6.3)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.protocol.imap import responses
-from pyeonji.protocol.imap.commands import StatusItem
-from pyeonji.storage.errors import NoSuchMailbox
+from pyeonji.mra.imap import places
+from pyeonji.storage.errors import MailboxIsFixed
 from pyeonji.storage.mailboxes import SpecialUse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from pyeonji.mra.imap.places import Place, Whereabouts
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
-    from pyeonji.storage.mailboxes import Mailbox
 
 SPECIAL_USES: Final = {
     rb"\ARCHIVE": SpecialUse.ARCHIVE,
@@ -27,76 +24,83 @@ SPECIAL_USES: Final = {
 
 
 async def create(session: Session, command: commands.Create) -> None:
-    """Make a mailbox, perhaps for a special use (RFC 6154 §3)."""
+    """Make a mailbox, perhaps for a special use (RFC 6154 §3).
+
+    Its id is told (MAILBOXID). It inherits the rights of the nearest
+    mailbox above it (RFC 4314 §4).
+    """
     uses = [SPECIAL_USES.get(use.upper()) for use in command.uses]
-    if len(uses) > 1 or None in uses:
+    foreign = places.is_foreign(command.mailbox)
+    if len(uses) > 1 or None in uses or (uses and foreign):
         await session.no(command.tag, "Not with that use.", b"USEATTR")
         return
-    await session.account.create(command.mailbox, special_use=uses[0] if uses else None)
-    await session.ok(command.tag, "Made.")
+    where, above = await places.place_for_new(session, command.mailbox)
+    mailbox = await where.account.create(
+        where.name,
+        special_use=uses[0] if uses else None,
+        quota=where.owner.quota,
+    )
+    if above is not None:
+        await _inherit(session, above, where, mailbox.name)
+    code = b"MAILBOXID (%b)" % mailbox.object_id.encode("ascii")
+    await session.ok(command.tag, "Made.", code)
+
+
+async def _inherit(
+    session: Session, above: Place, where: Whereabouts, name: str
+) -> None:
+    """Give new mailboxes below `above` its rights."""
+    granted = await above.account.rights(above.mailbox.id)
+    if not granted:
+        return
+    levels = name.split("/")
+    first = above.mailbox.name.count("/") + 2
+    for depth in range(first, len(levels) + 1):
+        made = await where.account.mailbox("/".join(levels[:depth]))
+        for identifier, letters in granted.items():
+            await where.account.set_rights(made.id, identifier, letters)
+        await session.house.directory.note_share(where.owner.id, made.id, list(granted))
 
 
 async def delete(session: Session, command: commands.Delete) -> None:
     """Delete a mailbox; with others below it, its name stays (RFC 3501 §6.3.4)."""
-    account = session.account
-    mailbox = await account.mailbox(command.mailbox)
+    place = await places.find(session, command.mailbox, "x")
+    mailbox = place.mailbox
     if not mailbox.selectable:
         await session.no(command.tag, "Others are below it.", b"HASCHILDREN")
         return
-    if session.has_selected and session.selected.mailbox_id == mailbox.id:
-        session.unselect()
-    await account.delete(mailbox.id)
+    granted = await place.account.rights(mailbox.id)
+    if session.has_selected:
+        selected = session.selected
+        if (
+            selected.mailbox_id == mailbox.id
+            and selected.account.id == place.account.id
+        ):
+            session.unselect()
+    await place.account.delete(mailbox.id)
+    if granted:
+        await session.house.directory.note_share(place.owner.id, mailbox.id, ())
     await session.ok(command.tag, "Deleted.")
 
 
 async def rename(session: Session, command: commands.Rename) -> None:
-    """Rename a mailbox and all below it (RFC 3501 §6.3.5)."""
-    account = session.account
-    mailbox = await account.mailbox(command.mailbox)
-    await account.rename(mailbox.id, command.new_name.removesuffix("/"))
+    """Rename a mailbox and all below it (RFC 3501 §6.3.5); rights stay."""
+    place = await places.find(session, command.mailbox, "x")
+    new_name = command.new_name.removesuffix("/")
+    where, _ = await places.place_for_new(session, new_name)
+    if where.owner.id != place.owner.id:
+        await session.no(command.tag, "Not to another account.", b"CANNOT")
+        return
+    if place.mailbox.name == "INBOX" and place.owner.id != session.account.id:
+        raise MailboxIsFixed(command.mailbox)
+    await place.account.rename(place.mailbox.id, where.name)
     await session.ok(command.tag, "Renamed.")
 
 
 async def subscribe(session: Session, command: commands.Subscribe) -> None:
     """SUBSCRIBE and UNSUBSCRIBE (RFC 3501 §6.3.6, §6.3.7)."""
+    name = command.mailbox
     if command.wanted:
-        await session.account.mailbox(command.mailbox)
-    await session.account.subscribe(command.mailbox, wanted=command.wanted)
+        name = (await places.find(session, name)).name
+    await session.account.subscribe(name, wanted=command.wanted)
     await session.ok(command.tag, "Done.")
-
-
-STATUS_VALUES: Final[dict[StatusItem, Callable[[Mailbox], int]]] = {
-    StatusItem.MESSAGES: lambda mailbox: mailbox.exists,
-    StatusItem.UIDNEXT: lambda mailbox: mailbox.uid_next,
-    StatusItem.UIDVALIDITY: lambda mailbox: mailbox.uid_validity,
-    StatusItem.UNSEEN: lambda mailbox: mailbox.unseen,
-    StatusItem.HIGHESTMODSEQ: lambda mailbox: mailbox.highest_mod_seq,
-}
-
-
-async def status(session: Session, command: commands.Status) -> None:
-    """Counters of a mailbox (RFC 3501 §6.3.10)."""
-    mailbox = await session.account.mailbox(command.mailbox)
-    if not mailbox.selectable:
-        raise NoSuchMailbox
-    if StatusItem.HIGHESTMODSEQ in command.items:
-        session.enable_condstore()  # RFC 7162 §3.1
-    values = []
-    for item in command.items:
-        if item is StatusItem.RECENT:
-            value = await _recent(session, mailbox)
-        else:
-            value = STATUS_VALUES[item](mailbox)
-        values.append(b"%b %d" % (item.value, value))
-    session.write(
-        b"* STATUS %b (%b)\r\n" % (responses.mailbox(mailbox.name), b" ".join(values))
-    )
-    await session.ok(command.tag, "Done.")
-
-
-async def _recent(session: Session, mailbox: Mailbox) -> int:
-    """How many entries no session has taken as recent yet."""
-    if mailbox.first_recent >= mailbox.uid_next:
-        return 0
-    uids = await session.account.uids(mailbox.id)
-    return sum(1 for uid in uids if uid >= mailbox.first_recent)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyeonji.mra.imap import places
 from pyeonji.mra.imap.changed import resynchronize
 from pyeonji.mra.imap.selected import Selected, UidRequired
+from pyeonji.mra.imap.shared_flags import WRITING, permanent_flags
 from pyeonji.mra.imap.uid_map import UidMap
-from pyeonji.protocol.imap import responses
-from pyeonji.storage.errors import NoSuchMailbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
     from pyeonji.storage.mailboxes import Mailbox
-
-_FLAGS = responses.flags(31, "")[1:-1]
 
 
 async def select(session: Session, command: commands.Select) -> None:
@@ -34,31 +32,35 @@ async def select(session: Session, command: commands.Select) -> None:
         session.write(b"* OK [CLOSED] The mailbox before is closed.\r\n")
     if command.condstore:
         enabled.add(b"CONDSTORE")
-    account = session.account
-    mailbox = await account.mailbox(command.mailbox)
-    if not mailbox.selectable:
-        raise NoSuchMailbox
+    place = await places.find_selectable(session, command.mailbox, "r")
+    account, mailbox = place.account, place.mailbox
+    read_only = command.read_only or not WRITING & set(place.rights)
     # the row before the uids: what comes in between is told as a change
     uids = UidMap.of_runs(await account.uid_runs(mailbox.id))
     selected = Selected(
-        account, mailbox, uids, read_only=command.read_only, enabled=enabled
+        account,
+        mailbox,
+        uids,
+        read_only=read_only,
+        enabled=enabled,
+        rights=place.rights,
     )
     if not enabled.rev2:
         first_recent = mailbox.first_recent
-        if not command.read_only:
+        if not read_only:
             first_recent = await account.claim_recent(mailbox.id)
         selected.add_recent(first_recent, selected.view.last)
     session.select(selected)
     session.write(await _description(session, selected, mailbox))
     if enabled.rev2:
-        session.write(_name_line(session, command.mailbox, mailbox.name))
+        session.write(_name_line(session, command.mailbox, place.name))
     if command.resync is not None:
         session.write(await resynchronize(selected, command.resync))
     session.tagged(
         command.tag,
         b"OK",
         "Here you are.",
-        b"READ-ONLY" if command.read_only else b"READ-WRITE",
+        b"READ-ONLY" if read_only else b"READ-WRITE",
     )
 
 
@@ -82,7 +84,8 @@ async def _description(session: Session, selected: Selected, mailbox: Mailbox) -
     if selected.read_only:
         lines.append(b"* OK [PERMANENTFLAGS ()] Read-only.\r\n")
     else:
-        lines.append(b"* OK [PERMANENTFLAGS (%b \\*)] Kept.\r\n" % _FLAGS)
+        kept = permanent_flags(selected.rights)
+        lines.append(b"* OK [PERMANENTFLAGS %b] Kept.\r\n" % kept)
     lines.append(
         b"* OK [UIDNEXT %d] Next uid.\r\n"
         % max(mailbox.uid_next, selected.view.last + 1)
@@ -105,7 +108,7 @@ async def _first_unseen(selected: Selected, mailbox: Mailbox) -> int:
 async def close(session: Session, command: commands.Close) -> None:
     r"""Remove what is \Deleted, without telling, and leave (RFC 3501 §6.4.2)."""
     selected = session.selected
-    if not selected.read_only:
+    if not selected.read_only and "e" in selected.rights:
         await selected.account.expunge(selected.mailbox_id)
     session.unselect()
     session.tagged(command.tag, b"OK", "Closed.")
@@ -123,6 +126,8 @@ async def expunge(session: Session, command: commands.Expunge) -> None:
     if selected.read_only:
         await session.no(command.tag, "The mailbox is read-only.", b"READ-ONLY")
         return
+    if "e" not in selected.rights:
+        raise places.NoRight("EXPUNGE")
     ranges = None
     if command.uids is not None:
         ranges = selected.ranges(command.uids, by_uid=True)

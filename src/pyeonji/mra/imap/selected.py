@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.mra.imap.contexts import Contexts
+from pyeonji.mra.imap.rights import ALL
 from pyeonji.mra.imap.uid_map import UidMap, expunge_numbers
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.responses import RECENT
@@ -44,7 +45,7 @@ class Selected:
 
     __slots__ = (
         "account", "contexts", "dirty", "enabled", "held", "keywords", "mailbox_id",
-        "name", "owed", "read_only", "recents", "saved", "since", "told",
+        "name", "owed", "read_only", "recents", "rights", "saved", "since", "told",
         "uid_validity", "vanished", "view",
     )  # fmt: skip
 
@@ -56,7 +57,9 @@ class Selected:
         *,
         read_only: bool,
         enabled: Enabled,
+        rights: str = ALL,
     ) -> None:
+        self.rights = rights  # of this user, when it was selected
         self.enabled = enabled
         self.account = account  # not always the user's own
         self.mailbox_id: MailboxId = mailbox.id

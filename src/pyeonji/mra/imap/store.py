@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.base.ids import ModSeq
 from pyeonji.mra.imap.fetch_plan import PORTION, repeat
 from pyeonji.mra.imap.flags import BadFlags, split
+from pyeonji.mra.imap.places import NoRight
+from pyeonji.mra.imap.rights import ALL
+from pyeonji.mra.imap.shared_flags import kept_flags, narrowed
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.commands import StoreMode
 from pyeonji.protocol.imap.sequences import runs, write_ranges
@@ -39,6 +42,15 @@ async def store(session: Session, command: commands.Store) -> None:
         session.tagged(command.tag, b"NO", str(error), b"CANNOT")
         return
     ranges = selected.ranges(command.messages, by_uid=command.by_uid)
+    change = CHANGES[command.mode]
+    if selected.rights != ALL:
+        if change is FlagChange.SET:
+            left = await narrowed(selected, ranges, bits, keywords)
+        else:
+            left = (change, *kept_flags(selected.rights, bits, keywords))
+        if left is None or not (left[1] or left[2] or change is FlagChange.SET):
+            raise NoRight("STORE")
+        change, bits, keywords = left
     if command.unchanged_since is not None:
         session.enable_condstore()
     code = b""
@@ -47,7 +59,7 @@ async def store(session: Session, command: commands.Store) -> None:
         stored = await selected.account.store_flags(
             selected.mailbox_id,
             ranges,
-            CHANGES[command.mode],
+            change,
             bits,
             keywords,
             unchanged_since=None if since is None else ModSeq(since),

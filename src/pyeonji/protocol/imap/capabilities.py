@@ -50,6 +50,19 @@ TABLE: Final = (
     Capability(b"UIDBATCHES", When.AFTER_LOGIN),  # RFC 10022
     Capability(b"UNAUTHENTICATE", When.AFTER_LOGIN),  # RFC 8437
     Capability(b"CREATE-SPECIAL-USE", When.AFTER_LOGIN),  # RFC 6154
+    Capability(b"LIST-EXTENDED", When.AFTER_LOGIN),  # RFC 5258
+    Capability(b"LIST-STATUS", When.AFTER_LOGIN),  # RFC 5819
+    Capability(b"LIST-MYRIGHTS", When.AFTER_LOGIN),  # RFC 8440
+    Capability(b"LIST-METADATA", When.AFTER_LOGIN),  # RFC 9590
+    Capability(b"STATUS=SIZE", When.AFTER_LOGIN),  # RFC 8438
+    Capability(b"METADATA", When.AFTER_LOGIN),  # RFC 5464
+    Capability(b"ACL", When.AFTER_LOGIN),  # RFC 4314
+    Capability(b"RIGHTS=texk", When.AFTER_LOGIN),
+    Capability(b"QUOTA", When.AFTER_LOGIN),  # RFC 9208
+    Capability(b"QUOTA=RES-STORAGE", When.AFTER_LOGIN),
+    Capability(b"QUOTA=RES-MESSAGE", When.AFTER_LOGIN),
+    Capability(b"QUOTA=RES-MAILBOX", When.AFTER_LOGIN),
+    Capability(b"QUOTASET", When.AFTER_LOGIN),
     Capability(b"ESEARCH", When.AFTER_LOGIN),  # RFC 4731
     Capability(b"SEARCHRES", When.AFTER_LOGIN),  # RFC 5182
     Capability(b"WITHIN", When.AFTER_LOGIN),  # RFC 5032

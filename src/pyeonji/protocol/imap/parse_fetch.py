@@ -93,6 +93,18 @@ def _fetch(tag: bytes, arguments: Arguments, *, by_uid: bool) -> Fetch:
     )
 
 
+def item_list(arguments: Arguments) -> tuple[FetchItem, ...]:
+    """Fetch items in parentheses, one at least (RFC 5465 §8)."""
+    arguments.expect(b"(")
+    found = [_item(arguments, arguments.matched(_NAME, "a fetch item"))]
+    while not arguments.take(b")"):
+        arguments.space()
+        if len(found) == MAX_FETCH_ITEMS:
+            raise BadSyntax("too many fetch items")
+        found.append(_item(arguments, arguments.matched(_NAME, "a fetch item")))
+    return tuple(found)
+
+
 def _item(arguments: Arguments, name: bytes) -> FetchItem:
     name = name.upper()
     if arguments.peek() == 0x5B and name in {b"BODY", b"BODY.PEEK"}:

@@ -11,16 +11,15 @@ from pyeonji.protocol.imap.commands import (
     Delete,
     Enable,
     Id,
-    List,
     Login,
     Rename,
     Select,
     Status,
-    StatusItem,
     Subscribe,
 )
 from pyeonji.protocol.imap.encoding import BadBase64, decode_base64
 from pyeonji.protocol.imap.limits import MAX_PATTERN_OCTETS
+from pyeonji.protocol.imap.parse_list import status_items
 from pyeonji.protocol.imap.parse_sync import select_parameters
 from pyeonji.protocol.imap.tokens import BadSyntax
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pyeonji.protocol.imap.tokens import Arguments
 
 _MAX_ID_FIELDS: Final = 30  # RFC 2971 §3.3
-_STATUS_ITEMS: Final = {item.value: item for item in StatusItem}
 
 
 def _utf8(octets: bytes, what: str) -> str:
@@ -51,7 +49,9 @@ def mailbox_name(octets: bytes, *, utf8: bool = False) -> str:
     if len(octets) > MAX_PATTERN_OCTETS:
         raise BadSyntax("mailbox name too long")
     try:
-        name = (names.decode_utf8 if utf8 else names.decode)(octets)
+        # 8-bit octets can only be meant as UTF-8, enabled or not
+        as_utf8 = utf8 or not octets.isascii()
+        name = (names.decode_utf8 if as_utf8 else names.decode)(octets)
     except names.BadName as error:
         raise BadSyntax(str(error)) from None
     return "INBOX" if name.upper() == "INBOX" else name
@@ -191,51 +191,11 @@ def parse_unsubscribe(tag: bytes, arguments: Arguments) -> Subscribe:
     return Subscribe(tag=tag, mailbox=_only_mailbox(arguments), wanted=False)
 
 
-def parse_list(tag: bytes, arguments: Arguments) -> List:
-    """LIST SP mailbox SP list-mailbox."""
-    return _list(tag, arguments, subscribed=False)
-
-
-def parse_lsub(tag: bytes, arguments: Arguments) -> List:
-    """LSUB SP mailbox SP list-mailbox."""
-    return _list(tag, arguments, subscribed=True)
-
-
-def _list(tag: bytes, arguments: Arguments, *, subscribed: bool) -> List:
-    arguments.space()
-    reference = arguments.astring()
-    arguments.space()
-    pattern = arguments.list_mailbox()
-    arguments.end()
-    if len(reference) + len(pattern) > MAX_PATTERN_OCTETS:
-        raise BadSyntax("pattern too long")
-    try:
-        return List(
-            tag=tag,
-            reference=names.decode(reference),
-            pattern=names.decode(pattern),
-            subscribed=subscribed,
-        )
-    except names.BadName as error:
-        raise BadSyntax(str(error)) from None
-
-
 def parse_status(tag: bytes, arguments: Arguments) -> Status:
     """STATUS SP mailbox SP "(" status-att … ")"."""
     arguments.space()
     name = mailbox(arguments)
     arguments.space()
-    arguments.expect(b"(")
-    items: list[StatusItem] = []
-    while not arguments.take(b")"):
-        if items:
-            arguments.space()
-        item = _STATUS_ITEMS.get(arguments.word())
-        if item is None:
-            raise BadSyntax("unknown status item")
-        if item not in items:
-            items.append(item)
-    if not items:
-        raise BadSyntax("empty list")
+    items = status_items(arguments)
     arguments.end()
-    return Status(tag=tag, mailbox=name, items=tuple(items))
+    return Status(tag=tag, mailbox=name, items=items)

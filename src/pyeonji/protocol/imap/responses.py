@@ -62,6 +62,7 @@ def astring(octets: bytes) -> bytes:
     return string(octets)
 
 
+@lru_cache(maxsize=8192)
 def mailbox(name: str) -> bytes:
     """A mailbox name in modified UTF-7."""
     return astring(names.encode(name))

@@ -63,30 +63,45 @@ class Subscribe(Command):
     wanted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class List(Command):
-    """LIST, or LSUB where `subscribed` (RFC 3501 §6.3.8, §6.3.9)."""
-
-    reference: str
-    pattern: str
-    subscribed: bool
-
-
-class Namespace(Command):
-    """RFC 2342 §5."""
-
-    __slots__ = ()
-
-
 class StatusItem(Enum):
-    """What STATUS can tell (RFC 3501 §6.3.10)."""
+    """What STATUS can tell (RFC 3501 §6.3.10 and many after it)."""
 
     MESSAGES = b"MESSAGES"
     RECENT = b"RECENT"
     UIDNEXT = b"UIDNEXT"
     UIDVALIDITY = b"UIDVALIDITY"
     UNSEEN = b"UNSEEN"
+    SIZE = b"SIZE"  # RFC 8438
     HIGHESTMODSEQ = b"HIGHESTMODSEQ"  # RFC 7162 §3.1.7
+    DELETED = b"DELETED"  # RFC 9208 §4.1.4
+    DELETED_STORAGE = b"DELETED-STORAGE"
+    APPENDLIMIT = b"APPENDLIMIT"
+    MAILBOXID = b"MAILBOXID"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class List(Command):
+    """LIST, or LSUB where `lsub` (RFC 3501 §6.3.8, §6.3.9, RFC 5258 §3).
+
+    Options are in upper case; the items of the return option STATUS (RFC 5819)
+    and the entries of METADATA (RFC 9590) stand apart. `extended`: a selection
+    or return option or several patterns were given.
+    """
+
+    reference: str
+    patterns: tuple[str, ...]
+    selections: frozenset[bytes] = frozenset()
+    returns: frozenset[bytes] = frozenset()
+    status: tuple[StatusItem, ...] = ()
+    metadata: tuple[str, ...] = ()
+    extended: bool = False
+    lsub: bool = False
+
+
+class Namespace(Command):
+    """RFC 2342 §5."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

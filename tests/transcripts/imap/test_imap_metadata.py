@@ -1,0 +1,105 @@
+"""METADATA: the dialogues of RFC 5464 §4."""
+
+from tests.transcripts.imap.imap_play import play
+
+
+def test_set_and_get() -> None:
+    """RFC 5464 §4.2, §4.3; NIL takes an entry away, names have no case."""
+    play(
+        r"""
+        C: a SETMETADATA INBOX (/private/comment "my new comment" /shared/Comment {4+}
+        C: ours)
+        S: a OK Set.
+        C: b GETMETADATA INBOX (/shared/comment /private/comment)
+        S: * METADATA INBOX (/shared/comment "ours" /private/comment "my new comment")
+        S: b OK That is all.
+        C: c SETMETADATA INBOX (/private/comment NIL)
+        S: c OK Set.
+        C: d GETMETADATA INBOX /private/comment
+        S: * METADATA INBOX (/private/comment NIL)
+        S: d OK That is all.
+        C: e GETMETADATA nosuch /private/comment
+        S: e NO [NONEXISTENT] No such mailbox.
+        C: f SETMETADATA INBOX (/wrong/comment "x")
+        S: f BAD Bad syntax: <any>
+        C: g SETMETADATA INBOX (/private/a* "x")
+        S: g BAD Bad syntax: <any>
+        """
+    )
+
+
+def test_depth() -> None:
+    """DEPTH 0, 1 and infinity, before or behind the mailbox (RFC 5464 §4.2.2)."""
+    play(
+        r"""
+        C: a SETMETADATA INBOX (/private/f/a "1" /private/f/a/b "2" /private/f/c "3")
+        S: a OK Set.
+        C: b GETMETADATA (DEPTH 1) INBOX (/private/f)
+        S: * METADATA INBOX (/private/f/a "1" /private/f/c "3")
+        S: b OK That is all.
+        C: c GETMETADATA INBOX (DEPTH infinity) /private/f
+        S: * METADATA INBOX (/private/f/a "1" /private/f/a/b "2" /private/f/c "3")
+        S: c OK That is all.
+        C: d GETMETADATA (DEPTH 2) INBOX /private/f
+        S: d BAD Bad syntax: <any>
+        """
+    )
+
+
+def test_max_size() -> None:
+    """What is longer than MAXSIZE is left out, its length told (RFC 5464 §4.2.1)."""
+    play(
+        r"""
+        C: a SETMETADATA INBOX (/private/long "0123456789" /private/short "01")
+        S: a OK Set.
+        C: b GETMETADATA INBOX (MAXSIZE 4) (/private/long /private/short)
+        S: * METADATA INBOX (/private/short "01")
+        S: b OK [METADATA LONGENTRIES 10] That is all.
+        """
+    )
+
+
+def test_server_annotations() -> None:
+    """Mailbox "" is the server; only administrators set what all see (§4.3)."""
+    play(
+        r"""
+        C: a SETMETADATA "" (/private/comment "mine")
+        S: a OK Set.
+        C: b SETMETADATA "" (/shared/comment "all's")
+        S: b NO [NOPERM] You have no right to do that.
+        Cboss: a SETMETADATA "" (/shared/comment "all's")
+        Sboss: a OK Set.
+        Cboss: b GETMETADATA "" (/shared/comment /private/comment)
+        Sboss: * METADATA "" (/shared/comment "all's" /private/comment NIL)
+        Sboss: b OK That is all.
+        C: c GETMETADATA "" (/shared/comment /private/comment)
+        S: * METADATA "" (/shared/comment "all's" /private/comment "mine")
+        S: c OK That is all.
+        """,
+        accounts=["boss"],
+    )
+
+
+def test_private_entries_of_a_shared_mailbox() -> None:
+    """Private entries are each user's own; shared ones need "w" (RFC 5464 §5)."""
+    play(
+        r"""
+        C: a SETACL INBOX lee@example.test lr
+        S: a OK Done.
+        C: b SETMETADATA INBOX (/private/comment "kim's" /shared/comment "ours")
+        S: b OK Set.
+        Clee: a SETMETADATA user/kim@example.test/INBOX (/private/comment "lee's")
+        Slee: a OK Set.
+        Clee: b GETMETADATA user/kim@example.test/INBOX (/private/comment /shared/comment)
+        Slee: * METADATA user/kim@example.test/INBOX (/private/comment "lee's" /shared/comment "ours")
+        Slee: b OK That is all.
+        Clee: c SETMETADATA user/kim@example.test/INBOX (/shared/comment "x")
+        Slee: c NO [NOPERM] You have no right to do that.
+        C: c GETMETADATA (DEPTH infinity) INBOX /private
+        S: c BAD Bad syntax: <any>
+        C: d GETMETADATA INBOX /private/comment
+        S: * METADATA INBOX (/private/comment "kim's")
+        S: d OK That is all.
+        """,  # noqa: E501
+        accounts=["lee"],
+    )
