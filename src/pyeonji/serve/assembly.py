@@ -265,6 +265,8 @@ class Station:
                 hostname=self._configuration.hostname,
                 plaintext_auth=settings.plaintext_auth,
                 apop=self._configuration.legacy_auth,
+                login_delay_s=self._configuration.pop3.login_delay_s,
+                expire_days=self._configuration.pop3.expire_days,
             ),
             self._store.directory,
             self._store.mail,

@@ -111,7 +111,7 @@ def make_credentials(password: str, *, sealer: Sealer | None = None) -> Credenti
         scram_sha256=make_scram_keys(
             password, secrets.token_bytes(SALT_OCTETS), SCRAM_ITERATIONS, "sha256"
         ),
-        legacy_secret=sealer.seal(password) if sealer else None,
+        legacy_secret=sealer.seal(saslprep(password)) if sealer else None,
     )
 
 

@@ -351,6 +351,13 @@ class AccountStore(Protocol):
             MaildropLocked.
         """
 
+    async def note_maildrop_login(self, now: float, delay_s: float) -> bool:
+        """Note a POP3 login; False, noting nothing, if the last was too short ago.
+
+        Asked under the lock of the maildrop. Times are Unix seconds; what is
+        noted outlives the process.
+        """
+
 
 class MailStore(Protocol):
     """All accounts' mailboxes."""

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pyeonji.base.clock import SetClock
+from pyeonji.base.errors import PermanentError
 from pyeonji.message.prepare import prepare
 from pyeonji.mra import pop3
+from pyeonji.mra.pop3.maildrop import Maildrop
 from pyeonji.net.connection import Connection
 from pyeonji.storage.credentials import make_credentials
 from pyeonji.storage.directory import Domain
 from pyeonji.storage.embedded import open_store
+from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.mailboxes import NewMessage
 
 if TYPE_CHECKING:
@@ -69,7 +73,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
+async def house(
+    folder: Path, *, clock: SetClock | None = None, **more: Any
+) -> AsyncIterator[House]:
     store = await open_store(folder, worker=0)
     authenticator = store.authenticator(legacy=True)
     await store.directory.add_domain(Domain(name="example.test"))
@@ -77,8 +83,10 @@ async def house(folder: Path) -> AsyncIterator[House]:
         KIM, make_credentials(PASSWORD, sealer=store.sealer)
     )
     loop = asyncio.get_running_loop()
-    options = pop3.Options(hostname="pop.example.test", plaintext_auth=True, apop=True)
-    make = pop3.door(options, store.directory, store.mail, authenticator)
+    options = pop3.Options(
+        hostname="pop.example.test", plaintext_auth=True, apop=True, **more
+    )
+    make = pop3.door(options, store.directory, store.mail, authenticator, clock=clock)
     ended = asyncio.Event()
     server = await loop.create_server(
         lambda: Connection(
@@ -278,5 +286,168 @@ def test_utf8_headers_only_for_who_can_read_them(tmp_path: Path) -> None:
             await running.ask(plain)
             await asyncio.sleep(0.1)
             await running.ask(able, login=False)
+
+    asyncio.run(run())
+
+
+def test_logins_may_not_come_too_fast(tmp_path: Path) -> None:
+    """RFC 2449 §6.5, §8.1.1: LOGIN-DELAY is told and kept, over sessions."""
+
+    async def run() -> None:
+        clock = SetClock()
+        async with house(tmp_path, clock=clock, login_delay_s=60.0) as running:
+
+            def first(client: poplib.POP3) -> None:
+                assert client.capa()["LOGIN-DELAY"] == ["60"]
+                client.user(KIM)
+                client.pass_(PASSWORD)
+                client.quit()
+
+            def second(client: poplib.POP3) -> None:
+                client.user(KIM)
+                with pytest.raises(poplib.error_proto, match=r"\[LOGIN-DELAY\]"):
+                    client.pass_(PASSWORD)
+
+            await running.ask(first, login=False)
+            await running.ask(second, login=False)
+            clock.advance(59)
+            await running.ask(second, login=False)
+            clock.advance(2)
+            await running.ask(first, login=False)
+
+    asyncio.run(run())
+
+
+def test_retrieved_letters_expire(tmp_path: Path) -> None:
+    """RFC 2449 §6.7: what was retrieved goes after so many days, at QUIT only."""
+
+    async def run() -> None:
+        clock = SetClock()
+        async with house(tmp_path, clock=clock, expire_days=30) as running:
+            for age in (40, 40, 10):
+                inbox = await running.account.mailbox("INBOX")
+                date = int(clock.time()) - age * 86400
+                await running.account.append(
+                    inbox.id,
+                    [
+                        NewMessage(
+                            content=SMALL, prepared=prepare(SMALL), internal_date=date
+                        )
+                    ],
+                )
+
+            def retrieve(client: poplib.POP3) -> int:
+                assert client.capa()["EXPIRE"] == ["30"]
+                count = client.stat()[0]
+                client.retr(1)
+                client.retr(count)
+                return count
+
+            def gone(client: poplib.POP3) -> int:
+                found = retrieve(client)
+                client.quit()
+                return found
+
+            def count(client: poplib.POP3) -> int:
+                found = client.stat()[0]
+                client.quit()
+                return found
+
+            assert await running.ask(retrieve) == 3
+            await asyncio.sleep(0.1)
+            assert await running.ask(gone) == 3  # the session before had no QUIT
+            # the old one that was retrieved is gone; the old one that was not stays
+            assert await running.ask(count) == 2
+            clock.advance(21 * 86400)
+            assert await running.ask(count) == 2
+            assert await running.ask(count) == 1
+
+    asyncio.run(run())
+
+
+def test_top_reads_no_body(tmp_path: Path) -> None:
+    """TOP n 0 comes from the header that is kept apart (RFC 1939 §7)."""
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+            await running.fill(LARGE, UTF8_LETTER, b"only: header\r\n")
+
+            def talk(client: poplib.POP3) -> None:
+                assert client.top(1, 0)[1] == [b"Subject: large", b""]
+                assert client.top(2, 0)[1][-1] == b""
+                assert b"=?UTF-8?B?7Y647KeA?= one" in client.top(2, 0)[1][2]
+                assert client.top(3, 0)[1][0] == b"only: header"
+
+            await running.ask(talk)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(StorageUnavailable("disk"), "SYS/TEMP"), (PermanentError("rot"), "SYS/PERM")],
+)
+def test_what_fails_here_says_how_long(
+    tmp_path: Path, error: Exception, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 3206 §4: whether it is worth while to try again."""
+
+    async def broken(*_: object) -> None:
+        raise error
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+            await running.fill(SMALL)
+
+            def talk(client: poplib.POP3) -> None:
+                with pytest.raises(poplib.error_proto, match=rf"\[{code}\]"):
+                    client.retr(1)
+                client.dele(1)
+                with pytest.raises(poplib.error_proto, match=rf"\[{code}\]"):
+                    client.quit()
+
+            monkeypatch.setattr(Maildrop, "octets", broken)
+            monkeypatch.setattr(Maildrop, "remove_marked", broken)
+            await running.ask(talk)
+            assert (await running.account.mailbox("INBOX")).exists == 1
+
+    asyncio.run(run())
+
+
+def test_a_full_maildrop_is_not_read_at_login(tmp_path: Path) -> None:
+    """Uids and sizes only: some octets for each message, whatever it weighs."""
+
+    async def run() -> None:
+        async with house(tmp_path) as running:
+            letter = b"Subject: x\r\n\r\n" + b"y" * 2000 + b"\r\n"
+            one = NewMessage(content=letter, prepared=prepare(letter), internal_date=1)
+            inbox = await running.account.mailbox("INBOX")
+            for _ in range(4):
+                await running.account.append(inbox.id, [one] * 500)
+            read = 0
+            octets = type(running.account).octets
+
+            async def counted(*args: Any) -> Any:
+                nonlocal read
+                read += 1
+                return await octets(*args)
+
+            type(running.account).octets = counted  # type: ignore[assignment]
+            try:
+
+                def talk(client: poplib.POP3) -> None:
+                    assert client.stat()[0] == 2000
+                    assert len(client.uidl()[1]) == len(client.list()[1]) == 2000
+                    client.quit()
+
+                await running.ask(talk)
+            finally:
+                type(running.account).octets = octets  # type: ignore[method-assign]
+            assert read == 0
+            drop = await Maildrop.open(running.account)
+            kept = drop._uids.itemsize + drop._sizes.itemsize
+            assert len(drop._uids) == 2000
+            assert kept <= 12
+            drop.release()
 
     asyncio.run(run())

@@ -206,6 +206,9 @@ def test_credentials_say_nothing_of_the_password(tmp_path: Path) -> None:
     assert again.unseal(made.legacy_secret) == "비밀번호"
     assert again.unseal(made.legacy_secret[:-1] + b"\0") is None
     assert again.unseal(b"") is None
+    wide = make_credentials("ｐａｓｓ\u00a0word", sealer=sealer)  # RFC 4013 §2
+    assert wide.legacy_secret is not None
+    assert again.unseal(wide.legacy_secret) == "pass word"
     assert make_credentials("x").legacy_secret is None
     salted = hashlib.pbkdf2_hmac(
         "sha1", "비밀번호".encode(), made.scram_sha1.salt, made.scram_sha1.iterations

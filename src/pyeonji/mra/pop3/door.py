@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from pyeonji.base.clock import SystemClock
-from pyeonji.base.errors import PyeonjiError
-from pyeonji.mra.pop3.maildrop import Maildrop, chunks, top
+from pyeonji.base.errors import PermanentError, PyeonjiError
+from pyeonji.mra.pop3.maildrop import LoggedInLately, Maildrop, chunks, top
 from pyeonji.mra.pop3.surrogate import surrogate
 from pyeonji.protocol.pop3 import commands
 from pyeonji.protocol.pop3.server import Offer, ServerMachine
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pyeonji.protocol.sasl.steps import Exchange
     from pyeonji.storage.authentication import Authenticator
     from pyeonji.storage.directory import Account, Directory
-    from pyeonji.storage.mailboxes import MailStore
+    from pyeonji.storage.mailboxes import AccountStore, MailStore
 
 LOGIN_TIMEOUT_S: Final = 60.0
 """From connecting to being logged in, in all."""
@@ -37,6 +38,8 @@ IDLE_TIMEOUT_S: Final = 600.0  # RFC 1939 §3: at least ten minutes
 
 DRAIN_OCTETS: Final = 128 * 1024
 """Octets of messages that are answered before waiting for the client to read."""
+
+DAY_S: Final = 86400
 
 MAX_LOGINS: Final = 5
 """Failed logins after which the session ends."""
@@ -51,6 +54,8 @@ class Options:
     hostname: str = "localhost"
     plaintext_auth: bool = False  # USER/PASS and the like without TLS
     apop: bool = False  # offer APOP: accounts may have a legacy secret
+    login_delay_s: float = 0.0  # between two logins to one maildrop; 0: none
+    expire_days: int | None = None  # retrieved letters go then; None: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +123,8 @@ class Pop3Door:
             user_pass=not in_clear,
             mechanisms=mechanisms,
             timestamp=self._timestamp,
+            login_delay_s=ceil(self._house.options.login_delay_s),
+            expire_days=self._house.options.expire_days,
         )
 
     async def answer(self, event: commands.Event) -> None:
@@ -254,9 +261,12 @@ class Pop3Door:
             return
         try:
             store = await self._house.mail_store.account(account.id)
-            self._maildrop = await Maildrop.open(store)
+            self._maildrop = await self._open(store)
         except MaildropLocked:
             self.machine.err(Text.MAILDROP_BUSY, code="IN-USE")  # RFC 2449 §8.1.2
+            return
+        except LoggedInLately:
+            self.machine.err(Text.TOO_SOON, code="LOGIN-DELAY")  # RFC 2449 §8.1.1
             return
         if self._gone:  # the client left while the maildrop was being opened
             self._give_back()
@@ -265,6 +275,16 @@ class Pop3Door:
         self._connection.set_timeout(IDLE_TIMEOUT_S)
         log.info("pop3.login", connection=self._connection.id, account=account.address)
         self.machine.ok(Text.WELCOME)
+
+    async def _open(self, store: AccountStore) -> Maildrop:
+        options, now = self._house.options, self._house.clock.time()
+        days = options.expire_days
+        return await Maildrop.open(
+            store,
+            now=now,
+            login_delay_s=options.login_delay_s,
+            expire_before=None if days is None else int(now) - days * DAY_S,
+        )
 
     # -- the maildrop
 
@@ -289,10 +309,10 @@ class Pop3Door:
             machine.err(Text.NO_SUCH_MESSAGE)
             return
         try:
-            message = await drop.octets(number)
+            # the header alone is kept apart: no body is read for it
+            message = await (drop.header(number) if lines == 0 else drop.octets(number))
         except PyeonjiError as error:
-            log.error("pop3.storage", connection=self._connection.id, reason=str(error))  # noqa: TRY400 - the trace says nothing more
-            machine.err(Text.TRY_LATER, code="SYS/TEMP")
+            self._failed_here(error, Text.TRY_LATER)
             return
         if message is None:
             machine.err(Text.MESSAGE_GONE, code="SYS/TEMP")
@@ -311,6 +331,12 @@ class Pop3Door:
                 await self._connection.drain()
         machine.end()
 
+    def _failed_here(self, error: PyeonjiError, text: Text) -> None:
+        """Say whether it is worth while to come again (RFC 3206 §4)."""
+        log.error("pop3.storage", connection=self._connection.id, reason=str(error))
+        permanent = isinstance(error, PermanentError)
+        self.machine.err(text, code="SYS/PERM" if permanent else "SYS/TEMP")
+
     def _dele(self, number: int) -> None:
         if self._drop.mark(number):
             self.machine.ok(Text.MARKED)
@@ -324,8 +350,7 @@ class Pop3Door:
         try:
             await drop.remove_marked()
         except PyeonjiError as error:
-            log.error("pop3.storage", connection=self._connection.id, reason=str(error))  # noqa: TRY400 - the trace says nothing more
-            self.machine.err(Text.NOT_REMOVED, code="SYS/TEMP")
+            self._failed_here(error, Text.NOT_REMOVED)
         else:
             self.machine.ok(Text.BYE)
         finally:

@@ -6,13 +6,14 @@ import re
 from array import array
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.storage.mailboxes import Column
+from pyeonji.base.errors import TemporaryError
+from pyeonji.storage.content import StoredOctets
+from pyeonji.storage.mailboxes import SEEN, Column, FlagChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyeonji.base.ids import Uid
-    from pyeonji.storage.content import StoredOctets
     from pyeonji.storage.mailboxes import AccountStore, Mailbox
 
 ROWS_AT_ONCE: Final = 5000
@@ -26,6 +27,10 @@ AHEAD_OCTETS: Final = 128 * 1024
 
 _HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
 _NO_HEADER: Final = re.compile(rb"\r?\n")
+
+
+class LoggedInLately(TemporaryError):
+    """The account logged in a shorter time ago than it may (RFC 2449 §6.5)."""
 
 
 class Maildrop:
@@ -42,17 +47,37 @@ class Maildrop:
         self._marked: set[int] = set()
         self._ahead: dict[int, StoredOctets] = {}  # read along, not asked for yet
         self._last = 0  # the message that was asked for last
+        self._expire_before: int | None = None  # Unix seconds; None: nothing expires
+        self._retrieved: set[int] = set()  # noted only where something expires
 
     @classmethod
-    async def open(cls, account: AccountStore) -> Maildrop:
+    async def open(
+        cls,
+        account: AccountStore,
+        *,
+        now: float = 0.0,
+        login_delay_s: float = 0.0,
+        expire_before: int | None = None,
+    ) -> Maildrop:
         """Lock it and read its uids and sizes.
 
+        Args:
+            account: whose INBOX it is.
+            now: Unix seconds, where there is a delay.
+            login_delay_s: the least time between two logins.
+            expire_before: Unix seconds; what is older and was retrieved, in this
+                session or another, is removed when the session ends by QUIT.
+
         Raises:
-            MaildropLocked, StorageUnavailable: then it is not locked.
+            MaildropLocked, LoggedInLately, StorageUnavailable: then it is not
+                locked.
         """
         release = await account.lock_maildrop()
         try:
+            if login_delay_s:
+                await _not_lately(account, now, login_delay_s)
             maildrop = cls(account, await account.mailbox("INBOX"), release)
+            maildrop._expire_before = expire_before
             await maildrop._read()
         except BaseException:
             release()
@@ -63,11 +88,11 @@ class Maildrop:
         uids = await self.account.uids(self.inbox.id)
         for start in range(0, len(uids), ROWS_AT_ONCE):
             part = uids[start : start + ROWS_AT_ONCE]
-            rows = await self.account.select(
+            found, sizes = await self.account.columns(
                 self.inbox.id, [(part[0], part[-1])], (Column.UID, Column.SIZE)
             )
-            self._uids.extend(row[0] for row in rows)
-            self._sizes.extend(row[1] for row in rows)
+            self._uids.extend(found)
+            self._sizes.extend(sizes)
 
     # -- looking
 
@@ -113,6 +138,8 @@ class Maildrop:
         Clients take one message after the other: from the second on, the next
         small ones are read along, and given when they are asked for.
         """
+        if self._expire_before is not None:
+            self._retrieved.add(number)
         if (ready := self._ahead.pop(number, None)) is not None:
             self._last = number
             return ready
@@ -126,6 +153,16 @@ class Maildrop:
             n: found[uid] for n, uid in zip(wanted, uids, strict=True) if uid in found
         }
         return self._ahead.pop(number, None)
+
+    async def header(self, number: int) -> StoredOctets | None:
+        """The header with its empty line; None as above. Reads no body."""
+        uid = self._uids[number - 1]
+        rows = await self.account.select(
+            self.inbox.id,
+            [(uid, uid)],
+            (Column.HEADER,),
+        )
+        return StoredOctets(prefix=rows[0][0], body=b"") if rows else None
 
     def _next_small(self, number: int) -> list[int]:
         """This message and those after it that are read along."""
@@ -153,9 +190,42 @@ class Maildrop:
 
     async def remove_marked(self) -> None:
         """The UPDATE state; stable when this returns. Raises StorageUnavailable."""
-        if self._marked:
-            uids: list[Uid] = [self._uids[n - 1] for n in sorted(self._marked)]  # type: ignore[misc]
+        numbers = self._marked
+        if self._expire_before is not None:
+            numbers = numbers | await self._expired(self._expire_before)
+        if numbers:
+            uids: list[Uid] = [self._uids[n - 1] for n in sorted(numbers)]  # type: ignore[misc]
             await self.account.remove(self.inbox.id, uids)
+
+    async def _expired(self, before: int) -> set[int]:
+        r"""What was retrieved and is old enough (RFC 2449 §6.7).
+
+        What is retrieved now becomes \Seen, so that later sessions know.
+        """
+        seen = [self._uids[n - 1] for n in sorted(self._retrieved - self._marked)]
+        if seen:
+            await self.account.store_flags(
+                self.inbox.id,
+                [(uid, uid) for uid in seen],
+                FlagChange.ADD,
+                SEEN,
+            )
+        expired = set()
+        for start in range(0, len(self._uids), ROWS_AT_ONCE):
+            part = self._uids[start : start + ROWS_AT_ONCE]
+            rows = await self.account.select(
+                self.inbox.id,
+                [(part[0], part[-1])],
+                (Column.UID, Column.FLAGS, Column.INTERNAL_DATE),
+            )
+            gone = {uid for uid, flags, date in rows if flags & SEEN and date < before}
+            expired |= {start + n for n, uid in enumerate(part, 1) if uid in gone}
+        return expired
+
+
+async def _not_lately(account: AccountStore, now: float, delay_s: float) -> None:
+    if not await account.note_maildrop_login(now, delay_s):
+        raise LoggedInLately
 
 
 def chunks(message: StoredOctets) -> Iterator[bytes]:

@@ -77,6 +77,8 @@ class Offer:
     mechanisms: tuple[str, ...] = ()  # of SASL, upper case
     timestamp: str = ""  # "<…>" of the greeting when APOP is offered
     implementation: str = "Pyeonji"
+    login_delay_s: int = 0  # RFC 2449 §6.5; 0 is none, and is not told
+    expire_days: int | None = None  # RFC 2449 §6.7; None is NEVER
 
 
 class ServerMachine:
@@ -265,7 +267,10 @@ class ServerMachine:
     def _capa(self) -> list[str]:
         offer = self._offer
         capabilities = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"]
-        capabilities += ["EXPIRE NEVER", "LANG"]
+        expire = "NEVER" if offer.expire_days is None else str(offer.expire_days)
+        capabilities += [f"EXPIRE {expire}", "LANG"]
+        if offer.login_delay_s:
+            capabilities.append(f"LOGIN-DELAY {offer.login_delay_s}")
         capabilities.append("UTF8 USER" if offer.user_pass else "UTF8")
         if offer.user_pass:
             capabilities.append("USER")

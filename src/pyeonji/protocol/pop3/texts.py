@@ -43,6 +43,7 @@ class Text(Enum):
     SYNTAX = "syntax"
     LINE_TOO_LONG = "line too long"
     TOO_MANY_ERRORS = "too many errors"
+    TOO_SOON = "too soon"
     TRY_LATER = "try later"
 
 
@@ -86,6 +87,7 @@ _ENGLISH: Final[dict[Text, str]] = {
     Text.SYNTAX: "bad argument",
     Text.LINE_TOO_LONG: "line too long",
     Text.TOO_MANY_ERRORS: "too many errors, bye",
+    Text.TOO_SOON: "logged in too recently, wait a while",
     Text.TRY_LATER: "something failed here, try later",
 }
 
@@ -124,6 +126,7 @@ _KOREAN: Final[dict[Text, str]] = {
     Text.SYNTAX: "인수가 잘못되었습니다",
     Text.LINE_TOO_LONG: "줄이 너무 깁니다",
     Text.TOO_MANY_ERRORS: "오류가 너무 많습니다. 끊습니다",
+    Text.TOO_SOON: "너무 자주 로그인합니다. 잠시 기다리세요",
     Text.TRY_LATER: "서버에 문제가 있습니다. 나중에 다시 해 보세요",
 }
 
