@@ -199,6 +199,15 @@ PIECES = st.sampled_from(
         b"a DELETE INBOX\r\n", b"b RENAME INBOX old\r\n", b"c LOGIN a b\r\n",
         b"d AUTHENTICATE PLAIN\r\n", b"e STARTTLS\r\n", b"f ID NIL\r\n",
         b"g SEARCH CHARSET EUC-KR SUBJECT {2+}\r\n\xb0\xa1\r\n",
+        b"h UID SEARCH RETURN (SAVE UPDATE COUNT MIN PARTIAL -1:-2) $\r\n",
+        b"i FETCH $ UID\r\n", b"j COPY $ INBOX\r\n", b"k STORE $ FLAGS ()\r\n",
+        b"l SORT RETURN (UPDATE ALL) (REVERSE DATE SUBJECT) UTF-8 1:*\r\n",
+        b"m UID SORT RETURN (RELEVANCY) (RELEVANCY) UTF-8 FUZZY TEXT inner\r\n",
+        b"n THREAD REFERENCES UTF-8 ALL\r\n", b"o UID THREAD REFS UTF-8 $\r\n",
+        b"p THREAD ORDEREDSUBJECT UTF-8 MODSEQ 1 YOUNGER 10\r\n",
+        b"q ESEARCH IN (selected subtree a personal) NOT FUZZY BODY one\r\n",
+        b"r CANCELUPDATE l h\r\n", b"s SEARCH RETURN () FILTER x\r\n",
+        b"t SEARCH OR EMAILID M1 OR THREADID T1 SAVEDON 1-Jan-2000\r\n",
     ]
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ positions: no object is made for a message.
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from functools import lru_cache
 from itertools import compress
@@ -114,6 +115,8 @@ async def gather(
         more = await selected.account.columns(selected.mailbox_id, portion, wanted)
         for column, values in zip(found, more, strict=True):
             column.extend(values)
+        if len(uids) > PORTION:
+            await asyncio.sleep(0)  # others want the loop, too
     if found[0] != uids:
         chosen = set(uids)
         there = [uid in chosen for uid in found[0]]
