@@ -212,7 +212,7 @@ def by_references(
     ranks = _ranks(dates)
     entries, children = _threads(ids, references, ranks)
     # step 4: entries are sorted; a dummy by its first child
-    entries.sort(key=lambda entry: ranks[entry[0]])
+    entries = _by_first(entries, ranks)
     entries = _Gathering(subjects, is_reply).gathered(entries, children)
     for siblings in children.values():  # step 6
         if len(siblings) > 1:
@@ -220,8 +220,15 @@ def by_references(
     for entry in entries:
         if len(entry) > 1:
             entry.sort(key=ranks.__getitem__)
-    entries.sort(key=lambda entry: ranks[entry[0]])
-    return _forest(entries, children)
+    return _forest(_by_first(entries, ranks), children)
+
+
+def _by_first(entries: list[list[int]], ranks: Sequence[int]) -> list[list[int]]:
+    """Entries by the rank of their first message: each goes to its own slot."""
+    slots: list[list[int] | None] = [None] * len(ranks)
+    for entry in entries:
+        slots[ranks[entry[0]]] = entry
+    return [entry for entry in slots if entry is not None]
 
 
 def by_references_alone(
@@ -300,13 +307,13 @@ class _Gathering:
         self, entries: list[list[int]], children: dict[int, list[int]]
     ) -> list[list[int]]:
         """The entries that are left, `children` changed where they moved."""
-        for entry in entries:
-            self._enter(entry)
+        subjects = self._subjects
+        repeated = self._fill_table(entries)
         gone: set[int] = set()  # entries by identity: the lists live as long
         made: list[list[int]] = []
         for entry in entries:
-            subject = self._subjects[entry[0]]
-            if not subject or id(entry) in gone:
+            subject = subjects[entry[0]]
+            if subject not in repeated or id(entry) in gone:
                 continue
             kept = self._table[subject]
             if kept is entry:
@@ -323,15 +330,25 @@ class _Gathering:
                 made.append(both)
         return [entry for entry in entries if id(entry) not in gone] + made
 
-    def _enter(self, entry: list[int]) -> None:
-        """Steps 5.B.i to iv."""
-        subject = self._subjects[entry[0]]
-        if not subject:
-            return
-        there = self._table.setdefault(subject, entry)
-        if there is entry or len(there) > 1:
-            return
-        if len(entry) > 1 or (
+    def _fill_table(self, entries: Iterable[list[int]]) -> set[str]:
+        """Step 5.B; returns the subjects that more than one thread has."""
+        subjects, table = self._subjects, self._table
+        repeated: set[str] = set()
+        for entry in entries:
+            subject = subjects[entry[0]]
+            if not subject:
+                continue
+            there = table.setdefault(subject, entry)
+            if there is not entry:
+                repeated.add(subject)
+                if self._is_better(entry, there):
+                    table[subject] = entry
+        return repeated
+
+    def _is_better(self, entry: list[int], there: list[int]) -> bool:
+        """Step 5.B.iv: whether a thread stands for its subject, not the other."""
+        if len(there) > 1:
+            return False
+        return len(entry) > 1 or (
             self._is_reply(there[0]) and not self._is_reply(entry[0])
-        ):
-            self._table[subject] = entry
+        )
