@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.running import Server
+from tests.clients.letters import password_of
+from tests.running import DOMAIN, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,15 @@ def server() -> Iterator[Server]:
 def reader(server: Server) -> str:
     """The address of a new account, whose mailboxes no other test sees."""
     return server.add_account(f"reader{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def ascii_reader(server: Server) -> str:
+    """The same for programs that can write only ASCII, also in a password."""
+    address = f"ascii{uuid.uuid4().hex[:12]}@{DOMAIN}"
+    password = password_of(address)
+    server.run("account", "add", address, "--password-stdin", stdin=password)
+    return address
 
 
 class Programs:

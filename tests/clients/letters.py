@@ -28,6 +28,11 @@ def new_token() -> str:
     return f"token{uuid.uuid4().hex[:16]}"
 
 
+def password_of(user: str) -> str:
+    """Accounts whose name begins with ascii have a password in ASCII."""
+    return "letter of park" if user.startswith("ascii") else PASSWORD
+
+
 def header(token: str, *fields: str, sender: str = KIM, to: str = LEE) -> bytes:
     """A complete header, so that submission has nothing to add."""
     lines = [
@@ -78,11 +83,12 @@ def letter(name: str, token: str, *, sender: str = KIM, to: str = LEE) -> bytes:
 @contextmanager
 def imap(server: Server, user: str = LEE) -> Iterator[imaplib.IMAP4]:
     """A logged-in connection over TLS."""
+    plain = f"\0{user}\0{password_of(user)}".encode()
     with imaplib.IMAP4_SSL(
         HOST, server.port("imap", "implicit"), ssl_context=server.tls_context()
     ) as client:
-        # imaplib sends what it is given: a password that is not ASCII as literal
-        client.authenticate("PLAIN", lambda _: f"\0{user}\0{PASSWORD}".encode())
+        # LOGIN of imaplib knows only ASCII
+        client.authenticate("PLAIN", lambda _: plain)
         yield client
 
 
@@ -166,11 +172,24 @@ def token_of(octets: bytes) -> str:
     return found[1].decode()
 
 
-def in_maildir(folder: Path) -> dict[str, tuple[bytes, set[str]]]:
-    """Token -> (octets with the line ends of the wire, flag letters) of a Maildir."""
+def without(fields: tuple[bytes, ...], octets: bytes) -> bytes:
+    """Leave out header fields that a program has put into its copy."""
+    header, blank, body = octets.partition(b"\r\n\r\n")
+    lines = (header + b"\r\n").splitlines(keepends=True)
+    kept = [line for line in lines if line.partition(b":")[0] not in fields]
+    return b"".join(kept).removesuffix(b"\r\n") + blank + body
+
+
+def in_maildir(folder: Path, *added: bytes) -> dict[str, tuple[bytes, set[str]]]:
+    """Token -> (octets with the line ends of the wire, flag letters) of a Maildir.
+
+    Args:
+        folder: the Maildir.
+        added: fields that the program puts into its copies; they are left out.
+    """
     kept = {}
     for file in [*folder.glob("new/*"), *folder.glob("cur/*")]:
-        octets = on_the_wire(file.read_bytes())
+        octets = without(added, on_the_wire(file.read_bytes()))
         assert token_of(octets) not in kept, "twice"
         kept[token_of(octets)] = octets, set(file.name.partition(":2,")[2])
     return kept

@@ -2,11 +2,14 @@
 
 mutt wants a screen; the keys that a person would press stand in the
 configuration (`push`).
+
+The mechanism is named everywhere: when SCRAM-…-PLUS is offered, mutt (GNU SASL)
+chooses it and only then finds that it can bind to no channel. A site with such
+mutts says `[auth] channel_binding = false` (docs/decisions/0012).
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -34,8 +37,6 @@ if TYPE_CHECKING:
 
 TLS = pytest.mark.parametrize("tls", ["starttls", "implicit"])
 
-OF_A_COPY = re.compile(rb"Content-Length: \d+\r\nLines: \d+\r\n\r\n")
-
 
 def url(server: Server, protocol: str, tls: str, user: str, path: str = "") -> str:
     scheme = {"submission": "smtp", "pop3": "pop"}.get(protocol, protocol)
@@ -49,6 +50,7 @@ def configure(server: Server, programs: Programs, *lines: str) -> None:
         "set ssl_force_tls=yes ssl_starttls=yes ssl_verify_host=yes",
         f"set certificate_file='{server.certificate}'",
         f"set imap_pass='{PASSWORD}' pop_pass='{PASSWORD}' smtp_pass='{PASSWORD}'",
+        "set imap_authenticators=scram-sha-256 pop_authenticators=scram-sha-256",
         "set quit=yes mark_old=no move=no delete=yes confirmcreate=no confirmappend=no",
         "set mbox_type=Maildir folder=~ record= pop_checkinterval=0 wait_key=no",
         "set sort=mailbox-order copy=no pop_delete=no mail_check=1 sleep_time=0",
@@ -59,7 +61,7 @@ def configure(server: Server, programs: Programs, *lines: str) -> None:
 
 
 @TLS
-@pytest.mark.parametrize("authenticators", ["", "plain", "scram-sha-256", "cram-md5"])
+@pytest.mark.parametrize("authenticators", ["plain", "scram-sha-256", "cram-md5"])
 def test_send(
     server: Server, programs: Programs, tls: str, authenticators: str
 ) -> None:
@@ -96,10 +98,10 @@ def test_read(
         "push '<tag-pattern>~A<enter><tag-prefix><copy-message>=out<enter><quit>'",
     )  # fmt: skip
     programs.run_in_terminal("mutt")
-    kept = in_maildir(programs.home / "out")
+    kept = in_maildir(programs.home / "out", b"Content-Length", b"Lines")
     assert kept.keys() == sent.keys()
     for token, (octets, _) in kept.items():
-        assert_below_our_headers(OF_A_COPY.sub(b"\r\n", octets, count=1), sent[token])
+        assert_below_our_headers(octets, sent[token])
 
 
 @TLS
