@@ -251,6 +251,7 @@ class Station:
                 hostname=self._configuration.hostname,
                 plaintext_auth=settings.plaintext_auth,
                 message_octets=self._configuration.limits.message_octets,
+                message_limit=self._configuration.message_limit,
             ),
             self._store.directory,
             self._store.mail,

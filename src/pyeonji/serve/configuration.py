@@ -141,6 +141,7 @@ class Configuration:
     listeners: tuple[ListenerSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     legacy_auth: bool = False
+    message_limit: int | None = None  # of one IMAP command; None: no limit
     channel_binding: bool = True
     oauth: OauthSettings | None = None
     pop3: Pop3Settings = field(default_factory=Pop3Settings)
@@ -199,6 +200,7 @@ class _Reader:
             listener=list,
             route=list,
             auth=dict,
+            imap=dict,
             pop3=dict,
             dns=dict,
             queue=dict,
@@ -216,6 +218,7 @@ class _Reader:
             channel_binding=boolean,
             oauth=dict,
         )
+        imap = self._table(wanted.pop("imap", {}), ("imap",), message_limit=positive)
         dns = self._table(wanted.pop("dns", {}), ("dns",), servers=texts)
         queue = self._table(
             wanted.pop("queue", {}), ("queue",), retry=_durations, expire=duration_s
@@ -244,6 +247,7 @@ class _Reader:
             legacy_auth=auth.get("legacy", False),
             channel_binding=auth.get("channel_binding", True),
             oauth=self._oauth(auth["oauth"]) if "oauth" in auth else None,
+            message_limit=imap.get("message_limit"),
             pop3=self._pop3(wanted.pop("pop3", {})),
             dns_servers=dns.get("servers", ()),
             queue=QueueSettings(**{f"{key}_s": value for key, value in queue.items()}),

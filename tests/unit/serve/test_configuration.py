@@ -91,3 +91,10 @@ def test_errors_name_file_line_and_key(change: tuple[str, str], said: str) -> No
     with pytest.raises(ConfigurationError) as raised:
         parse(WHOLE.replace(*change), Path("x.toml"))
     assert str(raised.value).startswith(said), str(raised.value)
+
+
+def test_limit_of_messages_of_an_imap_command() -> None:
+    """RFC 9738 §3: off unless it is set."""
+    limited = WHOLE + "\n[imap]\nmessage_limit = 1000\n"
+    assert parse(limited, Path("x.toml")).message_limit == 1000
+    assert parse(WHOLE, Path("x.toml")).message_limit is None

@@ -18,7 +18,7 @@ from pyeonji.mra.imap.incoming import (
     Incoming,
     Unkeepable,
 )
-from pyeonji.mra.imap.selected import NoSuchNumber
+from pyeonji.mra.imap.selected import NoSuchNumber, UidRequired
 from pyeonji.protocol.imap import commands
 from pyeonji.protocol.imap.commands import MessageForm
 from pyeonji.protocol.imap.sequences import runs, write_ranges
@@ -114,11 +114,13 @@ async def _find_replaced(
     uid = replaced.number
     if not uid:
         uid = view.last
+    elif not replaced.by_uid and session.enabled.uid_only:
+        raise UidRequired
     elif not replaced.by_uid:
         if uid > len(view):
             raise NoSuchNumber
         uid = view.range_of_numbers(uid, uid)[0]
-    rows = await session.account.select(
+    rows = await selected.account.select(
         selected.mailbox_id, [(uid, uid)], (Column.UID, Column.SIZE)
     )
     if not rows:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyeonji.mra.imap import places
+from pyeonji.mra.imap.limiting import limited
 from pyeonji.mra.imap.shared_flags import strip
 from pyeonji.protocol.imap.sequences import runs, write_ranges
 from pyeonji.storage.errors import NoSuchMailbox
 
 if TYPE_CHECKING:
+    from pyeonji.mra.imap.changed import Ranges
     from pyeonji.mra.imap.places import Place
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
-    from pyeonji.storage.mailboxes import Copied, Mailbox, UidRanges
+    from pyeonji.storage.mailboxes import Copied, Mailbox
 
 
 async def copy(session: Session, command: commands.Copy) -> None:
@@ -33,19 +35,24 @@ async def copy(session: Session, command: commands.Copy) -> None:
     if not ranges:
         await session.ok(command.tag, "Nothing to do.")
         return
+    ranges, limit = limited(session, ranges)
+    if limit and not command.move:  # COPY is all or none
+        code = b"MESSAGELIMIT %d" % (session.house.options.message_limit or 0)
+        await session.no(command.tag, "Too many; copy fewer at a time.", code)
+        return
     copied = await _carry(session, command, place, ranges)
     code = _copyuid(copied) if copied.source else b""
     if command.move and code:
         # told before EXPUNGE, so that the client knows where they went
         session.write(b"* OK [%b] Moved.\r\n" % code)
-        code = b""
+        code = limit
     await session.updates()
     text = "Moved." if command.move else "Copied."
     session.tagged(command.tag, b"OK", text, code)
 
 
 async def _carry(
-    session: Session, command: commands.Copy, place: Place, ranges: UidRanges
+    session: Session, command: commands.Copy, place: Place, ranges: Ranges
 ) -> Copied:
     selected = session.selected
     source, mailbox_id = selected.account, selected.mailbox_id

@@ -12,6 +12,7 @@ from pyeonji.mra.imap.append import JOINS
 from pyeonji.mra.imap.errors import REFUSALS, refuse
 from pyeonji.mra.imap.handlers import HANDLERS
 from pyeonji.mra.imap.login import capabilities
+from pyeonji.mra.imap.progress import SLOW, told
 from pyeonji.mra.imap.selected import Gone, UidRequired
 from pyeonji.mra.imap.session import House, Session
 from pyeonji.protocol.imap import commands, responses
@@ -36,6 +37,18 @@ def prepare(content: Content) -> Prepared:
     with opened(content) as octets:
         return prepare_message(octets)
 
+
+NUMBERED: Final = frozenset(
+    {
+        commands.Fetch,
+        commands.Store,
+        commands.Copy,
+        commands.Search,
+        commands.Sort,
+        commands.Thread,
+    }
+)
+"""Commands that speak of sequence numbers where UID is not before them."""
 
 _REFUSABLE: Final = tuple(REFUSALS)
 
@@ -78,11 +91,15 @@ class ImapDoor:
         if type(event) is not commands.Refused:
             session.bad_commands = 0
         tag = _tag_of(session, event)
-        if session.enabled.uid_only and getattr(event, "by_uid", True) is False:
-            refuse(session, tag, UidRequired())
-            return
+        kind = type(event)
         try:
-            await HANDLERS[type(event)](session, event)
+            if kind in NUMBERED and session.enabled.uid_only and not event.by_uid:
+                raise UidRequired
+            if kind in SLOW:
+                with told(session, event):
+                    await HANDLERS[kind](session, event)
+            else:
+                await HANDLERS[kind](session, event)
         except _REFUSABLE as error:
             refuse(session, tag, error)
         except Gone:

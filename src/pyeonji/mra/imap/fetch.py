@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.mra.imap.changed import narrowed
 from pyeonji.mra.imap.fetch_plan import RULES, Plan, plan_of
+from pyeonji.mra.imap.limiting import limited
 from pyeonji.mra.imap.sections import Message
 from pyeonji.protocol.imap.commands import Simple
 from pyeonji.storage.mailboxes import SEEN, Column, FlagChange
@@ -35,6 +36,7 @@ async def fetch(session: Session, command: commands.Fetch) -> None:
     selected = session.selected
     ranges = selected.ranges(command.messages, by_uid=command.by_uid)
     ranges = await narrowed(session, command, ranges)
+    ranges, limit = limited(session, ranges)
     plan = plan_of(command.items, uid_only=session.enabled.uid_only)
     may_set = not selected.read_only and "s" in selected.rights
     if plan.sets_seen and ranges and may_set:
@@ -62,7 +64,9 @@ async def fetch(session: Session, command: commands.Fetch) -> None:
         selected.dirty = True  # what was told may lie beyond others' changes
     # without UID, numbers must stay as they are until the end (RFC 3501 §7.4.1)
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
-    if missing:
+    if limit:
+        session.tagged(command.tag, b"OK", "The newest of them.", limit)
+    elif missing:
         session.tagged(command.tag, b"OK", "Some are gone.", b"EXPUNGEISSUED")
     else:
         session.tagged(command.tag, b"OK", "That is all.")

@@ -62,6 +62,7 @@ async def enable(session: Session, command: commands.Enable) -> None:
     new = session.enabled.turn_on(wanted)
     names = [SPELLINGS.get(name, name) for name in new]
     session.write(responses.untagged(b" ".join([b"ENABLED", *names])))
+    session.machine.utf8 = session.enabled.utf8
     if session.has_selected:
         selected = session.selected
         if session.enabled.mod_seqs and not had_condstore:

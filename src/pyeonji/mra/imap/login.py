@@ -39,7 +39,8 @@ def capabilities(session: Session) -> bytes:
     """What CAPABILITY says now."""
     if session.machine.state is not State.NOT_AUTHENTICATED:
         return announced.after_login(
-            message_octets=session.house.options.message_octets
+            message_octets=session.house.options.message_octets,
+            message_limit=session.house.options.message_limit,
         )
     return announced.before_login(
         starttls=session.connection.can_start_tls,

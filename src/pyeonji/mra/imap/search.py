@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyeonji.mra.imap import looking, search_results
 from pyeonji.mra.imap.contexts import NotSearched, check_tag, follow_results
+from pyeonji.mra.imap.limiting import newest
 from pyeonji.protocol.imap.commands import ReturnOption
 from pyeonji.protocol.imap.commands.searching import ALL_RESULTS
 
@@ -28,6 +29,7 @@ async def search(session: Session, command: commands.Search) -> None:
         return
     returns = returns_of(session, command)
     query = look.query(selected)  # before "$" is forgotten: it may be in it
+    query, limit = newest(session, query)
     looking.forget_saved(selected, command)
     uids = await looking.found_uids(
         selected.account, selected.mailbox_id, selected, query
@@ -36,7 +38,7 @@ async def search(session: Session, command: commands.Search) -> None:
     session.write(await answer(session, command, returns, look, uids, found))
     follow_results(session, command, look, uids)
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
-    session.tagged(command.tag, b"OK", "That is all.")
+    session.tagged(command.tag, b"OK", "That is all.", limit)
 
 
 def returns_of(session: Session, command: commands.Search) -> commands.Returns | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyeonji.mra.imap import places
 from pyeonji.mra.imap.changed import resynchronize
+from pyeonji.mra.imap.limiting import limited
 from pyeonji.mra.imap.selected import Selected, UidRequired
 from pyeonji.mra.imap.shared_flags import WRITING, permanent_flags
 from pyeonji.mra.imap.uid_map import UidMap
@@ -128,14 +129,18 @@ async def expunge(session: Session, command: commands.Expunge) -> None:
         return
     if "e" not in selected.rights:
         raise places.NoRight("EXPUNGE")
-    ranges = None
+    ranges, limit = None, b""
     if command.uids is not None:
         ranges = selected.ranges(command.uids, by_uid=True)
+        ranges, limit = limited(session, ranges)
     gone: Sequence[int] = ()
     if ranges is None or ranges:
         gone = await selected.account.expunge(selected.mailbox_id, ranges)
     if not gone or not session.enabled.resync:
-        await session.ok(command.tag, "Done.")
+        await session.ok(command.tag, "Done.", limit)
+        return
+    if limit:  # there is one code only: HIGHESTMODSEQ comes untagged
+        await session.ok(command.tag, "The newest of them.", limit)
         return
     session.write(await selected.refresh(expunges=True))
     selected.owed = False

@@ -137,6 +137,7 @@ class Session:
         self._account = None
         self.user = None
         self.enabled.clear()
+        self.machine.utf8 = False
         self.login_attempts = 0
         self.machine.advance(Step.UNAUTHENTICATED)
         self.connection.set_deadline(self.house.options.login_timeout_s)

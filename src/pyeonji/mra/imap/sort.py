@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyeonji.mra.imap import looking, search_results, sorting
 from pyeonji.mra.imap.contexts import NotSearched, check_tag, follow_results
+from pyeonji.mra.imap.limiting import newest
 from pyeonji.protocol.imap.commands import ReturnOption, SortKey
 from pyeonji.storage.mailboxes import Column
 
@@ -41,6 +42,7 @@ async def sort(session: Session, command: commands.Sort) -> None:
         looking.refuse(session, command, why)
         return
     query = look.query(selected)
+    query, limit = newest(session, query)
     looking.forget_saved(selected, command)
     uids = await looking.found_uids(
         selected.account, selected.mailbox_id, selected, query
@@ -53,7 +55,7 @@ async def sort(session: Session, command: commands.Sort) -> None:
 
     follow_results(session, command, look, found.uids, arrange=arrange)
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
-    session.tagged(command.tag, b"OK", "That is all.")
+    session.tagged(command.tag, b"OK", "That is all.", limit)
 
 
 async def _sorted(

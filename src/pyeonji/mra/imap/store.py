@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.base.ids import ModSeq
 from pyeonji.mra.imap.fetch_plan import PORTION, repeat
 from pyeonji.mra.imap.flags import BadFlags, split
+from pyeonji.mra.imap.limiting import limited
 from pyeonji.mra.imap.places import NoRight
 from pyeonji.mra.imap.rights import ALL
 from pyeonji.mra.imap.shared_flags import kept_flags, narrowed
@@ -53,7 +54,7 @@ async def store(session: Session, command: commands.Store) -> None:
         change, bits, keywords = left
     if command.unchanged_since is not None:
         session.enable_condstore()
-    code = b""
+    ranges, code = limited(session, ranges)
     if ranges:
         since = command.unchanged_since
         stored = await selected.account.store_flags(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.message.thread import is_reply_or_forward
 from pyeonji.mra.imap import looking, sorting, threads
 from pyeonji.mra.imap.contexts import NotSearched
+from pyeonji.mra.imap.limiting import newest
 from pyeonji.protocol.imap.commands import Algorithm
 from pyeonji.storage.mailboxes import Column
 
@@ -35,8 +36,9 @@ async def thread(session: Session, command: commands.Thread) -> None:
     except NotSearched as why:
         looking.refuse(session, command, why)
         return
+    query, limit = newest(session, look.query(selected))
     uids = await looking.found_uids(
-        selected.account, selected.mailbox_id, selected, look.query(selected)
+        selected.account, selected.mailbox_id, selected, query
     )
     columns = await sorting.gather(selected, uids, COLUMNS[command.algorithm])
     names: Sequence[int] = columns[Column.UID]
@@ -45,7 +47,7 @@ async def thread(session: Session, command: commands.Thread) -> None:
     written = forest_of(command.algorithm, columns).write(names)
     session.write(b"* THREAD %b\r\n" % written if written else b"* THREAD\r\n")
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
-    session.tagged(command.tag, b"OK", "That is all.")
+    session.tagged(command.tag, b"OK", "That is all.", limit)
 
 
 def forest_of(algorithm: Algorithm, columns: Columns) -> Forest:

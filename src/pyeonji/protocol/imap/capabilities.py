@@ -48,6 +48,7 @@ TABLE: Final = (
     Capability(b"QRESYNC", When.AFTER_LOGIN),  # RFC 7162
     Capability(b"UIDONLY", When.AFTER_LOGIN),  # RFC 9586
     Capability(b"UIDBATCHES", When.AFTER_LOGIN),  # RFC 10022
+    Capability(b"INPROGRESS", When.AFTER_LOGIN),  # RFC 9585
     Capability(b"UNAUTHENTICATE", When.AFTER_LOGIN),  # RFC 8437
     Capability(b"CREATE-SPECIAL-USE", When.AFTER_LOGIN),  # RFC 6154
     Capability(b"LIST-EXTENDED", When.AFTER_LOGIN),  # RFC 5258
@@ -103,9 +104,13 @@ _AFTER_LOGIN: Final = b" ".join(
 )
 
 
-def after_login(*, message_octets: int) -> bytes:
+def after_login(*, message_octets: int, message_limit: int | None = None) -> bytes:
     """The list for a client that has logged in.
 
     `message_octets`: the largest message that may be appended (RFC 7889 §3).
+    `message_limit`: messages that one command may be about (RFC 9738 §3).
     """
-    return b"%b APPENDLIMIT=%d" % (_AFTER_LOGIN, message_octets)
+    told = b"%b APPENDLIMIT=%d" % (_AFTER_LOGIN, message_octets)
+    if message_limit is not None:
+        told += b" MESSAGELIMIT=%d" % message_limit
+    return told

@@ -1,0 +1,81 @@
+"""MESSAGELIMIT (RFC 9738) and INPROGRESS (RFC 9585)."""
+
+import asyncio
+import dataclasses
+from typing import Any
+
+import pytest
+from tests.transcripts.imap.imap_play import LETTER, OPTIONS, play, stage
+from tests.transcripts.imap.test_imap_selected import append
+
+from pyeonji.storage.embedded.account import EmbeddedAccount
+
+
+def test_message_limit() -> None:
+    """RFC 9738 §3.1: the newest of those named are done, and which is the lowest."""
+    letters = "\n".join(append(f"l{n}", LETTER) for n in range(5))
+    play(
+        letters
+        + r"""
+        C: z CAPABILITY
+        S: * CAPABILITY IMAP4rev1 <any> MESSAGELIMIT=2
+        S: z OK That is all.
+        C: s SELECT INBOX
+        S: <all>s OK <any>
+        C: a FETCH 1:4 UID
+        S: * 3 FETCH (UID 3)
+        S: * 4 FETCH (UID 4)
+        S: a OK [MESSAGELIMIT 2 3] The newest of them.
+        C: b UID FETCH 4:5 UID
+        S: * 4 FETCH (UID 4)
+        S: * 5 FETCH (UID 5)
+        S: b OK That is all.
+        C: c STORE 1:* +FLAGS.SILENT (\Deleted)
+        S: c OK [MESSAGELIMIT 2 4] Not all of them.
+        C: d COPY 1:3 INBOX
+        S: d NO [MESSAGELIMIT 2] Too many; copy fewer at a time.
+        C: e SEARCH ALL
+        S: * SEARCH 4 5
+        S: e OK [MESSAGELIMIT 2 4] That is all.
+        C: f CREATE other
+        S: f OK <any>
+        C: g MOVE 1:3 other
+        S: * OK [COPYUID <n> 2:3 1:2] Moved.
+        S: * 2 EXPUNGE
+        S: * 2 EXPUNGE
+        S: g OK [MESSAGELIMIT 2 2] Moved.
+        C: h UID EXPUNGE 1:5
+        S: * 2 EXPUNGE
+        S: * 2 EXPUNGE
+        S: h OK [MESSAGELIMIT 2 4] Done.
+        """,
+        options=dataclasses.replace(OPTIONS, message_limit=2),
+    )
+
+
+def test_what_takes_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 9585 §4: with the command's tag, as often as it goes on."""
+    search = EmbeddedAccount.search
+
+    async def slow(*arguments: Any) -> Any:
+        await asyncio.sleep(0.11)
+        return await search(*arguments)
+
+    monkeypatch.setattr(EmbeddedAccount, "search", slow)
+
+    async def run() -> bytes:
+        options = dataclasses.replace(OPTIONS, progress_every_s=0.05)
+        async with stage(options) as system:
+            client = system.client()
+            await client.log_in()
+            await client.ask(b"a SELECT INBOX\r\n")
+            told = await client.ask(b"b SEARCH ALL\r\n")
+            quiet = await client.ask(b"c NOOP\r\n")
+            client.transport.close()
+            await asyncio.sleep(0)
+        assert quiet == b"c OK Done.\r\n"
+        return told
+
+    told = asyncio.run(run())
+    line = b'* OK [INPROGRESS ("b" NIL NIL)] Still at it.\r\n'
+    assert told == line * 2 + b"* SEARCH\r\nb OK That is all.\r\n"
