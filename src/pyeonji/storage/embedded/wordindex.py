@@ -41,6 +41,9 @@ MAX_TERMS: Final = 2000
 MAX_PIECES: Final = 20
 """Pieces of a text looked for that are looked up; the text itself tests the rest."""
 
+LEAST: Final = 2
+"""Characters of a piece that is looked up though there are others."""
+
 MARK: Final = "\u00a4"
 """Before threes, which would be taken for words."""
 
@@ -126,6 +129,8 @@ class Index:
         found = list(_PIECES.finditer(text))
         wanted: list[str] = []
         for piece in found[:MAX_PIECES]:
+            if len(piece[0]) < LEAST and len(found) > 1:
+                continue  # others say more than so short a one
             left, right = piece.start() == 0, piece.end() == len(text)
             terms = self._terms(piece[0], left=left, right=right)
             if terms is None:
