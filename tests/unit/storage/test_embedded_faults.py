@@ -200,7 +200,7 @@ def test_damage_is_found_and_mended(tmp_path: Path, damage: str, what: str) -> N
 
 def test_damaged_octets_are_found(tmp_path: Path) -> None:
     """Packed bodies by zstd's checksum, all else by its CRC-32; stray files too."""
-    long = OCTETS + b"and so on\r\n" * 100
+    long = OCTETS + b"and so on\r\n" * 4000
     large = NewMessage(content=long, prepared=prepare(long), internal_date=1)
 
     async def test(_: Store, mail: EmbeddedAccount) -> None:

@@ -48,6 +48,8 @@ MARK: Final = "\u00a4"
 """Before threes, which would be taken for words."""
 
 _PIECES = re.compile(r"[a-z0-9]+|[^\x00-\x7f]+")
+_THREE = re.compile(rb"(?=([a-z0-9]{3}))")
+_MARK: Final = MARK.encode()
 _IN_WORDS = bytes(
     code if code >= 128 or chr(code).isalnum() else 32 for code in range(256)
 )
@@ -62,20 +64,35 @@ def words_of(text: str, letters: set[bytes]) -> str:
     """What the index keeps of a normalised text; words of letters are collected."""
     octets = text.encode("utf-8", "replace").translate(_IN_WORDS)
     found = set(octets.split())
-    words = {word for word in found if word.isalpha() and len(word) <= LONGEST}
+    words = {word for word in found if word.isalpha()}
+    rest = found - words
+    mixed = {word for word in rest if word.isascii()}
+    others: set[str] = set()
+    for word in rest - mixed:
+        for piece in _PIECES.findall(word.decode()):
+            if not piece.isascii():
+                others.update(pairs(piece))
+            elif piece.isalpha():
+                words.add(piece.encode())
+            else:
+                mixed.add(piece.encode())
+    words = {piece for word in words for piece in _cut(word)} if _long(words) else words
     letters |= words
-    rest: set[str] = set()
-    for word in found - words:
-        if word.isascii():
-            rest.update(_of_ascii(word.decode()))
-            if word.isalpha():
-                letters.update(piece.encode() for piece in _of_ascii(word.decode()))
-        else:
-            for piece in _PIECES.findall(word.decode()):
-                rest.update(_of_ascii(piece) if piece.isascii() else pairs(piece))
-                if piece.isalpha() and piece.isascii():
-                    letters.update(part.encode() for part in _of_ascii(piece))
-    return " ".join((b" ".join(words).decode(), *rest))
+    kept = [*words, *(word for word in mixed if len(word) < 3)]
+    kept += (_MARK + three for three in set(_THREE.findall(b" ".join(mixed))))
+    return " ".join((b" ".join(kept).decode(), *others))
+
+
+def _long(words: set[bytes]) -> bool:
+    return max(map(len, words), default=0) > LONGEST
+
+
+def _cut(word: bytes) -> list[bytes]:
+    """A word, as pieces where it is too long."""
+    if len(word) <= LONGEST:
+        return [word]
+    step = LONGEST // 2
+    return [word[at : at + LONGEST] for at in range(0, len(word) - step, step)]
 
 
 def keep_letters(connection: Database, letters: set[bytes]) -> None:
@@ -97,12 +114,10 @@ def threes(word: str) -> list[str]:
 
 
 def _of_ascii(word: str) -> list[str]:
+    """The terms of a word of ASCII letters and digits."""
     if not word.isalpha():
         return threes(word) or [word]
-    if len(word) <= LONGEST:
-        return [word]
-    step = LONGEST // 2
-    return [word[at : at + LONGEST] for at in range(0, len(word) - step, step)]
+    return [piece.decode() for piece in _cut(word.encode())]
 
 
 def _all(terms: list[str]) -> str:
