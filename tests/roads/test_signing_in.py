@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime as dt
 import hashlib
@@ -13,7 +14,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from cryptography import x509
@@ -23,6 +24,11 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from tests.running import DOMAIN, HOST, PASSWORD, Server
 
+from pyeonji.mua.agent.conversation import Conversation
+from pyeonji.mua.agent.imap import ImapSession
+from pyeonji.mua.agent.pop3 import Pop3Session
+from pyeonji.mua.agent.profiles import Server as MailServer
+from pyeonji.mua.agent.sending import Submission
 from pyeonji.net.tls import end_point
 from pyeonji.protocol.sasl import client
 from pyeonji.protocol.sasl.scram import ChannelBinding
@@ -215,19 +221,20 @@ def test_external(house: House, door: str) -> None:
         assert "EXTERNAL" not in talk.offered
 
 
+def token(**changed: object) -> str:
+    claims = {
+        "iss": "https://id.example.test",
+        "aud": "mail",
+        "exp": int(time.time()) + 60,
+        "email": KIM,
+    }
+    return jwt.encode({"alg": "ES256", "kid": "one"}, claims | changed, KEY)
+
+
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("mechanism", ["OAUTHBEARER", "XOAUTH2"])
 def test_tokens(house: House, door: str, mechanism: str) -> None:
     """RFC 7628: who has a token of the issuer's needs no password."""
-
-    def token(**changed: object) -> str:
-        claims = {
-            "iss": "https://id.example.test",
-            "aud": "mail",
-            "exp": int(time.time()) + 60,
-            "email": KIM,
-        }
-        return jwt.encode({"alg": "ES256", "kid": "one"}, claims | changed, KEY)
 
     with Talk(house, door) as talk:
         assert mechanism in talk.offered
@@ -260,3 +267,43 @@ def test_relays_are_not_asked_for_certificates(house: House) -> None:
         with context.wrap_socket(plain, server_hostname="localhost") as tls:
             tls.sendall(b"EHLO x.test\r\n")
             assert tls.recv(4000).startswith(b"250-")
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("by", ["token", "password"])
+def test_our_client_binds_and_shows_tokens(
+    house: House, door: str, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mail client takes -PLUS where it can, and a token for a password."""
+    session: dict[str, Any] = {
+        "imap": ImapSession,
+        "pop3": Pop3Session,
+        "submission": Submission,
+    }
+    server = MailServer(
+        host=HOST,
+        port=house.server.port(door, "implicit"),
+        tls="implicit",
+        verify=False,
+        token=by == "token",
+    )
+    secret = token() if by == "token" else PASSWORD
+    begun: list[client.Exchange] = []
+    choose = Conversation.choose
+
+    def noted(*args: Any) -> client.Exchange | None:
+        chosen = choose(*args)
+        if chosen is not None:
+            begun.append(chosen)
+        return chosen
+
+    monkeypatch.setattr(Conversation, "choose", noted)
+
+    async def main() -> None:
+        opened = await session[door].open(server, KIM, secret)
+        await opened.close()
+        await asyncio.sleep(0.2)  # TLS takes its leave
+
+    asyncio.run(main())
+    expected = "OAUTHBEARER" if by == "token" else "SCRAM-SHA-256-PLUS"
+    assert [each.mechanism for each in begun] == [expected]

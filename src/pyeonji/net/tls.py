@@ -77,13 +77,19 @@ def reload(context: ServerContext, certificate: Path, key: Path) -> None:
     context.end_point = fresh.end_point
 
 
-def end_point(pem: bytes) -> bytes:
+def end_point(certificate: bytes) -> bytes:
     """The octets of tls-server-end-point (RFC 5929 §4.1).
+
+    Args:
+        certificate: the server's, PEM or DER.
 
     A certificate whose signature has no single hash (Ed25519) has none: b"".
     """
     try:
-        shown = x509.load_pem_x509_certificate(pem)
+        if certificate.lstrip().startswith(b"-----"):
+            shown = x509.load_pem_x509_certificate(certificate)
+        else:
+            shown = x509.load_der_x509_certificate(certificate)
         algorithm = shown.signature_hash_algorithm
     except (ValueError, UnsupportedAlgorithm):
         return b""
@@ -138,11 +144,13 @@ def _bindings(tls: ssl.SSLObject) -> tuple[ChannelBinding, ...]:
         unique = tls.get_channel_binding("tls-unique")
         if unique:
             found.append(ChannelBinding(name="tls-unique", octets=unique))
-    context = tls.context
-    if isinstance(context, ServerContext) and context.end_point:
-        found.append(
-            ChannelBinding(name="tls-server-end-point", octets=context.end_point)
-        )
+    octets = b""
+    if not tls.server_side:
+        octets = end_point(tls.getpeercert(binary_form=True) or b"")
+    elif isinstance(tls.context, ServerContext):
+        octets = tls.context.end_point
+    if octets:
+        found.append(ChannelBinding(name="tls-server-end-point", octets=octets))
     return tuple(found)
 
 

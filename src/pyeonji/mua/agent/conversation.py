@@ -9,7 +9,13 @@ from pyeonji.mua.agent.errors import LoginRefused
 from pyeonji.net.dial import connect
 from pyeonji.net.tls import client_context
 from pyeonji.protocol.machine import CLOSED, NEED_DATA, PAUSED
-from pyeonji.protocol.sasl.client import PREFERENCE, Exchange, begin
+from pyeonji.protocol.sasl.client import (
+    WITH_BINDING,
+    Exchange,
+    bearer,
+    begin,
+    best,
+)
 from pyeonji.protocol.sasl.prep import NotPrepared
 
 if TYPE_CHECKING:
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 300.0
 
-_SHOWS_PASSWORD: Final = frozenset({"PLAIN", "LOGIN"})
+_BEARER: Final = ("OAUTHBEARER", "XOAUTH2")
 
 
 async def dial(server: Server) -> ClientStream:
@@ -65,6 +71,33 @@ class Conversation:
         await self.flush()
         return event
 
+    def choose(
+        self, server: Server, offered: Container[str], login: str, password: str
+    ) -> Exchange | None:
+        """Begin the best SASL exchange that both sides can; None: there is none.
+
+        A profile with a token shows it to nobody but a bearer mechanism. Over
+        TLS the exchange is bound to the connection where the server can, and a
+        list from which somebody took that away is noticed (RFC 5802 §6).
+
+        Raises:
+            LoginRefused: no name or password can be like this.
+        """
+        try:
+            if server.token:
+                known = (m for m in _BEARER if self.protected and m in offered)
+                mechanism = next(known, None)
+                return bearer(mechanism, login, password) if mechanism else None
+            tls = self.stream.tls
+            binding = tls.bindings[0] if tls is not None and tls.bindings else None
+            names = [m for m in WITH_BINDING if m in offered]
+            mechanism = best(names, tls=self.protected, bound=binding is not None)
+            if mechanism is None:
+                return None
+            return begin(mechanism, login, password, nonce(), binding=binding)
+        except NotPrepared as error:  # SASLprep forbids a character of it
+            raise LoginRefused(str(error)) from error
+
     async def start_tls(self, server_name: str) -> None:
         """The machine has said PAUSED: become TLS. Raises TlsFailed."""
         await self.stream.start_tls(server_name)
@@ -75,22 +108,6 @@ def describe(event: object) -> str:
     if event is CLOSED or event is PAUSED:
         return "the server closed the connection"
     return f"the server answered out of turn ({type(event).__name__})"
-
-
-def best_mechanism(offered: Container[str], *, protected: bool) -> str:
-    """The best SASL mechanism that may be used here, or ""."""
-    for mechanism in PREFERENCE:
-        if mechanism in offered and (protected or mechanism not in _SHOWS_PASSWORD):
-            return mechanism
-    return ""
-
-
-def begin_exchange(mechanism: str, login: str, password: str) -> Exchange:
-    """A SASL exchange with fresh chance. Raises LoginRefused."""
-    try:
-        return begin(mechanism, login, password, nonce())
-    except NotPrepared as error:  # SASLprep forbids a character of it
-        raise LoginRefused(str(error)) from error
 
 
 def nonce() -> bytes:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.mua.agent.conversation import (
     Conversation,
-    begin_exchange,
-    best_mechanism,
     describe,
     dial,
 )
@@ -110,25 +108,26 @@ class ImapSession:
             await self._conversation.start_tls(server.host)
             self._machine.tls_started()
         if self._machine.state is State.NOT_AUTHENTICATED:
-            await self._log_in(login, password)
+            await self._log_in(server, login, password)
 
     async def _capabilities(self) -> frozenset[str]:
         if self._machine.capabilities is None:
             await self._do(commands.capability())
         return self._machine.capabilities or frozenset()
 
-    async def _log_in(self, login: str, password: str) -> None:
+    async def _log_in(self, server: Server, login: str, password: str) -> None:
         known = await self._capabilities()
         offered = {c[5:] for c in known if c.startswith("AUTH=")}
         protected = self._conversation.protected
-        mechanism = best_mechanism(offered, protected=protected)
+        exchange = self._conversation.choose(server, offered, login, password)
         try:
-            if mechanism:
-                exchange = begin_exchange(mechanism, login, password)
-                command = commands.authenticate(mechanism)
+            if exchange is not None:
+                command = commands.authenticate(exchange.mechanism)
                 await self._do(command, exchange=exchange)
                 if not exchange.complete:
                     raise LoginRefused("the server has not proved that it knows us")
+            elif server.token:
+                raise LoginRefused("the server takes no tokens")
             elif protected and "LOGINDISABLED" not in known:
                 await self._do(commands.login(login, password))
             else:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.message.compose.replies import header_of
 from pyeonji.mua.agent.conversation import (
     Conversation,
-    begin_exchange,
-    best_mechanism,
     describe,
     dial,
 )
@@ -80,18 +78,19 @@ class Pop3Session:
                 raise TlsFailed(f"no TLS: {replied.text} (--tls none goes without)")
             await self._conversation.start_tls(server.host)
             self._machine.tls_started()
-        await self._log_in(login, password)
+        await self._log_in(server, login, password)
 
-    async def _log_in(self, login: str, password: str) -> None:
+    async def _log_in(self, server: Server, login: str, password: str) -> None:
         mechanisms = await self._mechanisms()
         protected = self._conversation.protected
-        mechanism = best_mechanism(mechanisms, protected=protected)
-        if mechanism:
-            exchange = begin_exchange(mechanism, login, password)
-            self._machine.auth(mechanism, exchange.initial)
+        exchange = self._conversation.choose(server, mechanisms, login, password)
+        if exchange is not None:
+            self._machine.auth(exchange.mechanism, exchange.initial)
             replied = await self._exchange(exchange)
             if replied.ok and not exchange.complete:
                 raise LoginRefused("the server has not proved that it knows us")
+        elif server.token:
+            raise LoginRefused("the server takes no tokens")
         elif self._machine.timestamp:
             self._machine.apop(login, password)
             replied = await self._reply()

@@ -12,6 +12,7 @@ sent = "Sent"                      # default: the folder the server names
 smtp_tls = "implicit"              # default: by the port
 imap_tls = "implicit"
 verify = true                      # false: take any certificate
+auth = "password"                  # "token": the secret is an OAuth access token
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Server:
     port: int
     tls: Tls
     verify: bool = True
+    token: bool = False  # the secret is a bearer token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Profile:
     pop3_tls: str = ""
     sent: str = ""
     charset: str = ""
+    auth: str = ""
     verify: bool = True
 
     @property
@@ -83,7 +86,13 @@ class Profile:
         asked: str = getattr(self, f"{protocol}_tls")
         by_port: Tls = "implicit" if port in _IMPLICIT_PORTS else "starttls"
         mode = next((mode for mode in TLS_MODES if mode == asked), by_port)
-        return Server(host=host, port=port, tls=mode, verify=self.verify)
+        return Server(
+            host=host,
+            port=port,
+            tls=mode,
+            verify=self.verify,
+            token=self.auth == "token",
+        )
 
 
 def split_server(text: str, default_port: int) -> tuple[str, int]:
@@ -144,6 +153,8 @@ def _profile(path: Path, where: str, table: Any) -> Profile:
             raise NotConfigured(f"{path}: {where}.{key}: unknown key")
         if type(value) is not (bool if key == "verify" else str):
             raise NotConfigured(f"{path}: {where}.{key}: wrong kind of value")
+        if key == "auth" and value not in ("password", "token"):
+            raise NotConfigured(f"{path}: {where}.auth: one of password, token")
         if key.endswith("_tls") and value not in TLS_MODES:
             raise NotConfigured(f"{path}: {where}.{key}: one of {', '.join(TLS_MODES)}")
     return Profile(**table)

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pyeonji.message.convert import Hindrance, to_seven_bit
 from pyeonji.mua.agent.conversation import (
     Conversation,
-    best_mechanism,
     describe,
     dial,
-    nonce,
 )
 from pyeonji.mua.agent.errors import LoginRefused, ServerRefused, TryLater
 from pyeonji.net.errors import TlsFailed, Unreachable
@@ -120,11 +118,11 @@ class Submission:
 
     async def _authenticate(self, login: str, password: str) -> None:
         offered = self._machine.mechanisms
-        mechanism = best_mechanism(offered, protected=self._conversation.protected)
-        if not mechanism:
+        exchange = self._conversation.choose(self._server, offered, login, password)
+        if exchange is None:
             why = "none that is safe without TLS" if offered else "none at all"
             raise LoginRefused(f"the server offers no way to log in: {why}")
-        self._machine.authenticate(mechanism, login, password, nonce())
+        self._machine.authenticate_by(exchange)
         done = await self._expect(AuthDone)
         if not done.succeeded:
             raise LoginRefused(done.reason or done.reply.text)

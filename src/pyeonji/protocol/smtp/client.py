@@ -271,9 +271,12 @@ class ClientMachine:
         Raises:
             UnknownMechanism, NotPrepared: as `sasl.client.begin`.
         """
+        self.authenticate_by(sasl.begin(mechanism, user, password, nonce))
+
+    def authenticate_by(self, exchange: sasl.Exchange) -> None:
+        """The same with an exchange that was begun elsewhere. Gives AuthDone."""
         self._need_rest()
-        exchange = sasl.begin(mechanism, user, password, nonce)
-        line = f"AUTH {mechanism}"
+        line = f"AUTH {exchange.mechanism}"
         waiting = exchange.initial
         if waiting is not None and len(waiting) <= _MAX_INITIAL:
             line += " " + (b64encode(waiting).decode() or "=")
