@@ -67,7 +67,14 @@ def test_names_are_utf8() -> None:
         S: * OK [CLOSED] The mailbox before is closed.
         S: g NO [NONEXISTENT] No such mailbox.
         C: h CREATE "a\u0308"
+        S: * LIST () "/" "ä" ("OLDNAME" ("a\u0308"))
         S: h OK <any>
+        C: k CREATE "o\u0308"
+        S: * LIST () "/" "ö" ("OLDNAME" ("o\u0308"))
+        S: k OK <any>
+        C: l RENAME "ö" "u\u0308"
+        S: * LIST () "/" "ü" ("OLDNAME" ("u\u0308"))
+        S: l OK <any>
         C: i EXAMINE "a\u0308"
         S: * FLAGS (<any>)
         S: * 0 EXISTS

@@ -181,6 +181,67 @@ def test_news_from_another_worker() -> None:
     asyncio.run(run())
 
 
+def test_resynchronizing_with_another_worker() -> None:
+    """What one process did, the other tells exactly (RFC 7162 §3.2.5, §3.2.6)."""
+
+    async def run() -> None:
+        async with stage() as system, beside(system) as other:
+            one, two = system.client(), other.client()
+            await one.log_in()
+            await two.log_in()
+            for _ in range(6):
+                await filled(one, LETTER)
+            await two.ask(b"a ENABLE QRESYNC\r\n")
+            heard = await two.ask(b"b SELECT INBOX\r\nc CLOSE\r\n")
+            (validity,) = re.findall(rb"UIDVALIDITY ([0-9]+)", heard)
+            (high,) = re.findall(rb"HIGHESTMODSEQ ([0-9]+)", heard)
+            await one.ask(b"d SELECT INBOX\r\ne STORE 2,5 +FLAGS (\\Deleted)\r\n")
+            await one.ask(b"f EXPUNGE\r\ng STORE 1 +FLAGS (\\Seen)\r\nu UNSELECT\r\n")
+            await filled(one, LETTER)
+            heard = await two.ask(
+                b"h SELECT INBOX (QRESYNC (%b %b))\r\n" % (validity, high)
+            )
+            assert (
+                b"* VANISHED (EARLIER) 2,5\r\n* 1 FETCH (UID 1 FLAGS (\\Seen" in heard
+            )
+            assert heard.count(b" FETCH ") == 2  # the flag, and the new one
+            assert b"* 5 EXISTS\r\n" in heard
+            for client in (one, two):
+                client.transport.close()
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
+def test_uids_hold_over_restart_and_rename() -> None:
+    """RFC 3501 §2.3.1.1: UIDVALIDITY and uids stay; no uid comes back."""
+
+    async def run() -> None:
+        async with stage() as system:
+            client = system.client()
+            await client.log_in()
+            await client.ask(b"a CREATE old\r\n")
+            letter = b"b APPEND old {%d+}\r\n%b\r\n" % (len(LETTER), LETTER)
+            heard = await client.ask(letter + letter)
+            (validity,) = set(re.findall(rb"APPENDUID ([0-9]+) ", heard))
+            await client.ask(b"c SELECT old\r\nd STORE 2 +FLAGS (\\Deleted)\r\n")
+            await client.ask(b"e CLOSE\r\nf RENAME old new/name\r\n")
+            client.transport.close()
+            async with beside(system) as again:  # opened anew, from the files
+                client = again.client()
+                await client.log_in()
+                heard = await client.ask(b"g SELECT new/name\r\nh FETCH 1 UID\r\n")
+                assert b"[UIDVALIDITY %b]" % validity in heard
+                assert b"[UIDNEXT 3]" in heard
+                assert b"* 1 FETCH (UID 1)\r\n" in heard
+                heard = await client.ask(letter.replace(b"old", b"new/name"))
+                assert b"APPENDUID %b 3]" % validity in heard
+                client.transport.close()
+                await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
 PIECES = st.sampled_from(
     [
         b"a ", b"b UID ", b"NOOP", b"FETCH 1:* ", b"SEARCH ", b"APPEND INBOX ", b"x ",
@@ -197,6 +258,10 @@ PIECES = st.sampled_from(
         b"u FETCH 1 (BODY[HEADER.FIELDS.NOT (X)] BODY.PEEK[1.MIME] BODY)\r\n",
         b"v SUBSCRIBE INBOX\r\n", b"w CHECK\r\n", b"y UNSELECT\r\n", b"z LOGOUT\r\n",
         b"a DELETE INBOX\r\n", b"b RENAME INBOX old\r\n", b"c LOGIN a b\r\n",
+        b"x ENABLE QRESYNC\r\n", b"d ENABLE IMAP4rev2 UIDONLY\r\n",
+        b"y SELECT INBOX (QRESYNC (1 1 1:9 (1,2 3:4)))\r\n", b"z UNAUTHENTICATE\r\n",
+        b"b UID FETCH 1:* FLAGS (CHANGEDSINCE 1 VANISHED PARTIAL -1:-5)\r\n",
+        b"c STORE 1:* (UNCHANGEDSINCE 3) FLAGS (a)\r\n", b"a UIDBATCHES 500 1:2\r\n",
         b"d AUTHENTICATE PLAIN\r\n", b"e STARTTLS\r\n", b"f ID NIL\r\n",
         b"g SEARCH CHARSET EUC-KR SUBJECT {2+}\r\n\xb0\xa1\r\n",
         b"h UID SEARCH RETURN (SAVE UPDATE COUNT MIN PARTIAL -1:-2) $\r\n",

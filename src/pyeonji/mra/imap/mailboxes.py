@@ -42,8 +42,20 @@ async def create(session: Session, command: commands.Create) -> None:
     )
     if above is not None:
         await _inherit(session, above, where, mailbox.name)
+    _tell_name(session, where, mailbox.name)
     code = b"MAILBOXID (%b)" % mailbox.object_id.encode("ascii")
     await session.ok(command.tag, "Made.", code)
+
+
+def _tell_name(session: Session, where: Whereabouts, made: str) -> None:
+    """LIST with OLDNAME, where a name is kept in another form than it was given.
+
+    RFC 9051 §6.3.9.7; clients of IMAP4rev1 would not understand it.
+    """
+    if session.enabled.rev2 and made != where.name:
+        name = session.name(where.prefix + made)
+        asked = session.name(where.prefix + where.name)
+        session.write(b'* LIST () "/" %b ("OLDNAME" (%b))\r\n' % (name, asked))
 
 
 async def _inherit(
@@ -94,6 +106,9 @@ async def rename(session: Session, command: commands.Rename) -> None:
     if place.mailbox.name == "INBOX" and place.owner.id != session.account.id:
         raise MailboxIsFixed(command.mailbox)
     await place.account.rename(place.mailbox.id, where.name)
+    if place.mailbox.name != "INBOX":  # that one stays, only its messages go
+        renamed = await place.account.mailbox_by_id(place.mailbox.id)
+        _tell_name(session, where, renamed.name)
     await session.ok(command.tag, "Renamed.")
 
 
