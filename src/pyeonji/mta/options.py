@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECEIVED, MAX_RECIPIENTS
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
 MINUTE: Final = 60.0
@@ -23,8 +24,9 @@ class Route:
     """Where mail for a domain goes instead of its MX.
 
     `hosts` (name or address, port) are tried in the order given. With `user`
-    the next hop is asked to authenticate us, and then TLS is not optional
-    unless `plaintext_auth` says so.
+    the next hop is asked to authenticate us; a password as it is goes only
+    over TLS unless `plaintext_auth` says otherwise. `context` checks the next
+    hop's certificate against its name in `hosts`, and then TLS is not optional.
     """
 
     domain: str
@@ -32,7 +34,14 @@ class Route:
     user: str = ""
     password: str = field(default="", repr=False)
     plaintext_auth: bool = False
+    use_tls: bool = True  # STARTTLS where it is offered
     require_tls: bool = False
+    context: ssl.SSLContext | None = None  # None: any certificate will do
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether nothing is said in clear."""
+        return self.require_tls or self.context is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

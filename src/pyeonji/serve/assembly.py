@@ -24,7 +24,7 @@ from pyeonji.mta.relay.relay import Relay
 from pyeonji.mta.trace import from_clause, received
 from pyeonji.net.dns import Resolver
 from pyeonji.net.listener import Limits, Listener, connection_ids
-from pyeonji.net.tls import ServerContext, reload, server_context
+from pyeonji.net.tls import ServerContext, client_context, reload, server_context
 from pyeonji.serve.configuration import Configuration, ConfigurationError
 from pyeonji.storage.embedded import Store, open_store
 from pyeonji.storage.names import canonical_domain
@@ -33,6 +33,7 @@ from pyeonji.storage.tokens import KeysRefused, TokenOptions, TokenVerifier
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from ssl import SSLContext
 
     from pyeonji.base.clock import Clock
     from pyeonji.base.ids import LetterId
@@ -324,7 +325,7 @@ def mta_options(configuration: Configuration) -> MtaOptions:
     """What the MTA is told.
 
     Raises:
-        ConfigurationError: a password file can't be read.
+        ConfigurationError: a password or certificate file can't be read.
     """
     routes = (_route(each) for each in configuration.routes)
     return MtaOptions(
@@ -343,6 +344,7 @@ def mta_options(configuration: Configuration) -> MtaOptions:
 
 
 def _route(settings: RouteSettings) -> Route:
+    """Raises ConfigurationError: a file can't be read."""
     password = ""
     if settings.password_file is not None:
         try:
@@ -355,5 +357,16 @@ def _route(settings: RouteSettings) -> Route:
         hosts=settings.next_hops,
         user=settings.user,
         password=password,
+        use_tls=settings.tls != "none",
         require_tls=settings.tls == "required",
+        context=_route_context(settings),
     )
+
+
+def _route_context(settings: RouteSettings) -> SSLContext | None:
+    if not settings.verify:
+        return None
+    try:
+        return client_context(verify=True, ca_file=settings.ca)
+    except OSError as error:
+        raise ConfigurationError(f"route ca {settings.ca}: {error}") from error

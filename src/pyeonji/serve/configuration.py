@@ -69,6 +69,8 @@ class RouteSettings:
     tls: Literal["opportunistic", "required", "none"] = "opportunistic"
     user: str = ""
     password_file: Path | None = None
+    verify: bool = False  # the next hop's certificate; default: where we log in
+    ca: Path | None = None  # whose certificates are trusted instead of the system's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,12 +333,15 @@ class _Reader:
                 tls=one_of("opportunistic", "required", "none"),
                 user=text,
                 password_file=path(self._folder),
+                verify=boolean,
+                ca=path(self._folder),
             )
             for key in ("domain", "next_hop"):
                 if key not in wanted:
                     raise ValueRefused("is missing", (*where, key))
             if ("user" in wanted) != ("password_file" in wanted):
                 raise ValueRefused("user and password_file go together", where)
+            wanted["verify"] = _verifies(wanted, where)
             hops = wanted.pop("next_hop")
             routes.append(RouteSettings(next_hops=hops, **wanted))
         return tuple(routes)
@@ -373,6 +378,22 @@ def _check_protocol(protocol: str, where: tuple[str | int, ...]) -> None:
         )
     if protocol not in PROTOCOLS:
         raise ValueRefused(f"must be one of: {', '.join(PROTOCOLS)}", where)
+
+
+def _verifies(route: dict[str, Any], where: tuple[str | int, ...]) -> bool:
+    """Whether a next hop must show a good certificate.
+
+    Nobody is logged in to whose certificate was not checked (RFC 4954 §14),
+    unless the operator says so.
+    """
+    encrypted = route.get("tls") != "none"
+    default = encrypted and ("user" in route or "ca" in route)
+    verify: bool = route.get("verify", default)
+    if verify and not encrypted:
+        raise ValueRefused("nothing to verify without TLS", (*where, "verify"))
+    if "ca" in route and not verify:
+        raise ValueRefused("is for routes that verify", (*where, "ca"))
+    return verify
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
 
+from pyeonji.serve.assembly import mta_options
+from pyeonji.serve.certificates import make_self_signed
 from pyeonji.serve.configuration import ConfigurationError, parse
 
 WHOLE = """\
@@ -98,3 +101,58 @@ def test_limit_of_messages_of_an_imap_command() -> None:
     limited = WHOLE + "\n[imap]\nmessage_limit = 1000\n"
     assert parse(limited, Path("x.toml")).message_limit == 1000
     assert parse(WHOLE, Path("x.toml")).message_limit is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "verify", "encrypted"),
+    [
+        ("", False, True),
+        ('user = "kim"\npassword_file = "pw"', True, True),
+        ('user = "kim"\npassword_file = "pw"\nverify = false', False, True),
+        ('user = "kim"\npassword_file = "pw"\ntls = "none"', False, False),
+        ("verify = true", True, True),
+        ('ca = "cert.pem"', True, True),
+        ('tls = "none"', False, False),
+    ],
+)
+def test_what_a_route_asks_of_the_next_hop(
+    tmp_path: Path, keys: str, *, verify: bool, encrypted: bool
+) -> None:
+    """A certificate is checked wherever we log in (RFC 4954 §14)."""
+    make_self_signed("a.test", tmp_path / "cert.pem", tmp_path / "key.pem")
+    (tmp_path / "pw").write_text("secret\n")
+    text = (
+        'hostname="a.test"\ndata="d"\n[[route]]\ndomain="*"\nnext_hop="b.test"\n' + keys
+    )
+    route = mta_options(parse(text, tmp_path / "x.toml")).routes["*"]
+    assert (route.context is not None) is verify
+    assert route.needs_tls is verify
+    assert route.use_tls is encrypted
+    if route.context is not None:
+        assert route.context.check_hostname
+        assert route.context.verify_mode is ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ('tls = "none"\nverify = true', "x.toml:7: route.verify: nothing to verify"),
+        ('ca = "c.pem"\nverify = false', "x.toml:6: route.ca: is for routes that"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(keys: str, said: str) -> None:
+    text = (
+        'hostname="a.test"\ndata="d"\n[[route]]\ndomain="*"\nnext_hop="b.test"\n' + keys
+    )
+    with pytest.raises(ConfigurationError) as raised:
+        parse(text, Path("x.toml"))
+    assert str(raised.value).startswith(said), str(raised.value)
+
+
+def test_a_ca_file_that_is_not_there_is_told() -> None:
+    text = (
+        'hostname="a.test"\ndata="d"\n[[route]]\ndomain="*"\nnext_hop="b.test"\n'
+        'ca = "nowhere.pem"'
+    )
+    with pytest.raises(ConfigurationError, match=r"nowhere\.pem"):
+        mta_options(parse(text, Path("/nonesuch/x.toml")))

@@ -76,11 +76,12 @@ class Caller:
 
     async def _call_one(self, target: Target, route: Route | None) -> Session:
         """With TLS if it can be had; once more in clear if that breaks."""
-        tls = self._options.relay_tls or (route is not None and route.require_tls)
+        tls = self._options.relay_tls and (route is None or route.use_tls)
+        needed = route is not None and route.needs_tls
         try:
-            return await self._converse(target, route, tls=tls)
+            return await self._converse(target, route, tls=tls or needed)
         except TlsFailed as error:
-            if route is not None and (route.require_tls or route.user):
+            if route is not None and (needed or route.user):
                 raise CallFailed(
                     Fate.LATER, "4.7.5", f"{target.host}: TLS failed: {error}"
                 ) from error
@@ -100,9 +101,12 @@ class Caller:
         """
         timeouts = self._options.timeouts
         name = f"{target.host} [{target.address}]"
+        context = self._context
+        if route is not None and route.context is not None:  # RFC 4954 §14
+            context = route.context
         try:
             stream = await self._dial(
-                target.address, target.port, self._context, timeouts.connect
+                target.address, target.port, context, timeouts.connect
             )
         except Unreachable as error:
             raise CallFailed(
@@ -114,8 +118,11 @@ class Caller:
             talk = _Talk(stream, machine, name, timeouts.greeting)
             await talk.greet()
             if tls and machine.offers(Offer.STARTTLS):
-                await talk.start_tls(stream, target.host)
-            elif route is not None and route.require_tls:
+                checked = context.check_hostname
+                await talk.start_tls(
+                    stream, target.host if checked else _sni(target.host)
+                )
+            elif route is not None and route.needs_tls:
                 raise CallFailed(Fate.LATER, "4.7.4", f"{name} offers no STARTTLS")
             if route is not None and route.user:
                 await talk.authenticate(route)
@@ -151,13 +158,13 @@ class _Talk:
             self._refused(event.reply.code, event.reply.enhanced, event.reply.text)
         await self._hello()
 
-    async def start_tls(self, stream: ClientStream, server_name: str) -> None:
+    async def start_tls(self, stream: ClientStream, server_name: str | None) -> None:
         """Encrypt (RFC 3207 §4), then say hello again."""
         self._machine.start_tls()
         event = await event_of(self._stream, self._machine, self._wait)
         if not isinstance(event, TlsReady) or not event.go:
             raise TlsFailed("STARTTLS refused")
-        await stream.start_tls(_sni(server_name))
+        await stream.start_tls(server_name)
         self._machine.tls_started()
         await self._hello()
 

@@ -57,7 +57,9 @@ class Relay:
         route = self.route(domain)
         if route is None:
             return canonical_domain(domain)
-        return "route " + " ".join(f"{host}:{port}" for host, port in route.hosts)
+        hosts = " ".join(f"{host}:{port}" for host, port in route.hosts)
+        # a connection serves only routes that ask the same of it
+        return f"route {hosts} {route.user} {route.use_tls:d}{route.needs_tls:d}"
 
     async def call(self, domain: str) -> Session:
         """A session with a host that takes mail for the domain.
