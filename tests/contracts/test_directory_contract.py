@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.contracts.engines import CREDENTIALS, Engine, World
 
-from pyeonji.base.ids import MailboxId
+from pyeonji.base.ids import AccountId, MailboxId
 from pyeonji.storage.directory import Alias, Domain, Share
 from pyeonji.storage.entries import Quota
 from pyeonji.storage.errors import (
@@ -145,5 +145,31 @@ def test_the_server_has_annotations(engine: Engine) -> None:
         with pytest.raises(NoteTooLarge):
             await d.annotate({"/a": b"", "/b": b"x" * 65537})
         assert len(await d.annotations()) == 1
+
+    engine.run(test)
+
+
+def test_certificates_are_bound_to_accounts(engine: Engine) -> None:
+    """A fingerprint is one account's, and goes with it."""
+
+    async def test(w: World) -> None:
+        d = w.store.directory
+        account = await d.account_at("kim@example.test")
+        assert account is not None
+        one, other = "ab" * 32, "cd" * 32
+        assert await d.account_of_certificate(one) is None
+        await d.bind_certificate(account.id, one)
+        await d.bind_certificate(account.id, other)
+        assert await d.account_of_certificate(one) == account
+        assert await d.certificates(account.id) == [one, other]
+        with pytest.raises(AlreadyExists):
+            await d.bind_certificate(account.id, one)
+        with pytest.raises(NoSuchAccount):
+            await d.bind_certificate(AccountId("nobody"), "ef" * 32)
+        assert await d.unbind_certificate(account.id, one)
+        assert not await d.unbind_certificate(account.id, one)
+        assert await d.account_of_certificate(one) is None
+        await d.remove_account(account.id)
+        assert await d.account_of_certificate(other) is None
 
     engine.run(test)

@@ -16,10 +16,10 @@ no Challenge any more::
         case Failed(malformed=True):  ... 501, BAD: not a failed attempt
         case Failed():           ... 535, NO, -ERR: one general refusal
 
-APOP asks `check_digest`. All of them return late when they refuse (two
-seconds, and more for a client that goes on failing for the same user), take
-as long for users that do not exist, and never say which of name and password
-was wrong. All raise StorageUnavailable when the directory cannot be read.
+APOP asks `check_digest`. All of them refuse two seconds late, hear a client that
+has failed for a user later and later when it comes for that user again, take as
+long for users that do not exist, and never say which of name and password was
+wrong. All raise StorageUnavailable when the directory cannot be read.
 """
 
 from __future__ import annotations
@@ -167,10 +167,13 @@ class Authenticator:
         self, identity: str, password: str, client_address: str
     ) -> Account | None:
         """The account whose address and password these are; None comes late."""
+        await self._penance(identity, client_address)
         started = self._clock.monotonic()
         account = await self._proven(identity, password)
         if account is None:
             await self._refuse(started, identity, client_address)
+        else:
+            self._failures.pop((client_address, canonical(identity)), None)
         return account
 
     async def check_digest(
@@ -188,6 +191,7 @@ class Authenticator:
             compute: from the password to the digest.
             client_address: for the penalty.
         """
+        await self._penance(identity, client_address)
         started = self._clock.monotonic()
         account, credentials = await self._find(identity)
         secret = self._secret(credentials)
@@ -195,6 +199,7 @@ class Authenticator:
         if account is None or secret is None or not right:
             await self._refuse(started, identity, client_address)
             return None
+        self._failures.pop((client_address, canonical(identity)), None)
         return account
 
     async def step(
@@ -212,6 +217,9 @@ class Authenticator:
         try:
             asked = next(exchange) if response is None else exchange.send(response)
             while not isinstance(asked, Challenge):
+                name = getattr(asked, "authcid", "")
+                if name and await self._penance(name, client_address):
+                    started = self._clock.monotonic()
                 answer = await self._answer(asked)
                 asked = exchange.send(answer)
         except StopIteration as end:
@@ -321,8 +329,21 @@ class Authenticator:
             self._remembered.popitem(last=False)
         return account
 
+    async def _penance(self, identity: str, client_address: str) -> bool:
+        """Who failed lately waits before being heard again: 1, 3, 7 … 15 s.
+
+        Before, and not only before the refusal: else a guesser would take half a
+        second of silence for a no, hang up, and guess on.
+        """
+        key = (client_address, canonical(identity))
+        count, last = self._failures.get(key, (0, 0.0))
+        if not count or self._clock.monotonic() - last > PENALTY_FORGOTTEN_S:
+            return False
+        await self._sleep(min(2.0 ** min(count, 10) - 1.0, MAX_PENALTY_S))
+        return True
+
     async def _refuse(self, started: float, identity: str, client_address: str) -> None:
-        """Wait until it is time to say no: 2 s, then 1, 3, 7 … more each time."""
+        """Note the failure, and wait until it is time to say no."""
         key = (client_address, canonical(identity))
         now = self._clock.monotonic()
         count, last = self._failures.pop(key, (0, 0.0))
@@ -331,5 +352,4 @@ class Authenticator:
         self._failures[key] = (count + 1, now)
         if len(self._failures) > MAX_PENALTIES:
             self._failures.popitem(last=False)
-        penalty = min(2.0 ** min(count, 10) - 1.0, MAX_PENALTY_S)
-        await self._sleep(max(REFUSAL_S + penalty - (now - started), 0.0))
+        await self._sleep(max(REFUSAL_S - (now - started), 0.0))

@@ -79,7 +79,12 @@ def test_right_and_wrong_passwords(tmp_path: Path) -> None:
             assert await check("kim@x.test", wrong, PEER) is None
         assert await check("nobody@x.test", "open sesame", PEER) is None
         assert await check("kim@x.test", "no", "192.0.2.2") is None
-        assert b.waits == [2.0, 3.0, 5.0, 9.0, 2.0, 2.0]
+        assert b.waits == [2.0, 1.0, 2.0, 3.0, 2.0, 7.0, 2.0, 2.0, 2.0]
+        # a right guess is as late as a wrong one would be
+        assert await check("kim@x.test", "open sesame", PEER) == account
+        assert b.waits[-1] == 15.0
+        assert await check("kim@x.test", "open sesame", PEER) == account
+        assert len(b.waits) == 10  # and forgives
         b.clock.advance(901)
         assert await check("kim@x.test", "no", PEER) is None
         assert b.waits[-1] == 2.0
@@ -163,7 +168,7 @@ def test_ends_that_are_refusals(tmp_path: Path) -> None:
         assert await step(exchange(end=wrong), None, PEER) == wrong
         as_lee = Succeeded("kim@x.test", "LEE@x.test")
         assert isinstance(await step(exchange(end=as_lee), None, PEER), Failed)
-        assert b.waits == [2.0, 3.0]
+        assert b.waits == [2.0, 2.0]
         await b.store.directory.update_account(replace(account, administrator=True))
         admitted = await step(exchange(end=as_lee), None, PEER)
         assert isinstance(admitted, Admitted)
