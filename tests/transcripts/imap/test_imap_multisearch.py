@@ -96,3 +96,33 @@ def test_the_selected_mailbox() -> None:
         S: g OK That is all.
         """
     )
+
+
+def test_mailboxes_of_others() -> None:
+    """What may be read is searched, the rest is passed over (RFC 7377 §2.2)."""
+    play(
+        LETTERS
+        + r"""
+        C: a SETACL folder1 lee@example.test lr
+        S: a OK Done.
+        C: b SETACL folder2/banana lee@example.test l
+        S: b OK Done.
+        C: c SETACL other lee@example.test r
+        S: c OK Done.
+        Clee: d ESEARCH IN (mailboxes (user/kim@example.test/folder1 user/kim@example.test/folder2/banana user/kim@example.test/INBOX user/kim@example.test/other)) SUBJECT chad
+        Slee: * ESEARCH (TAG "d" MAILBOX user/kim@example.test/folder1 UIDVALIDITY <n>) UID ALL 1
+        Slee: * ESEARCH (TAG "d" MAILBOX user/kim@example.test/other UIDVALIDITY <n>) UID ALL 1
+        Slee: d OK That is all.
+        Clee: e ESEARCH IN (subtree user/kim@example.test) SUBJECT chad
+        Slee: * ESEARCH (TAG "e" MAILBOX user/kim@example.test/folder1 UIDVALIDITY <n>) UID ALL 1
+        Slee: e OK That is all.
+        Clee: f ESEARCH IN (personal) ALL
+        Slee: f OK That is all.
+        Clee: g SELECT user/kim@example.test/folder1
+        Slee: <all>g OK <any>
+        Clee: h ESEARCH IN (selected mailboxes user/kim@example.test/folder1) SUBJECT chad
+        Slee: * ESEARCH (TAG "h" MAILBOX user/kim@example.test/folder1 UIDVALIDITY <n>) UID ALL 1
+        Slee: h OK That is all.
+        """,
+        accounts=["lee"],
+    )

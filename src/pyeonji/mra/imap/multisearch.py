@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.mra.imap import looking, search_results
+from pyeonji.mra.imap import looking, places, search_results
 from pyeonji.mra.imap.contexts import (
     NotSearched,
     check_tag,
@@ -15,21 +15,24 @@ from pyeonji.mra.imap.search_query import OtherPlace
 from pyeonji.mra.imap.uid_map import UidMap
 from pyeonji.protocol.imap.commands import ReturnOption, SourceKind
 from pyeonji.protocol.imap.commands.searching import ALL_RESULTS
+from pyeonji.storage.errors import NoSuchMailbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pyeonji.base.ids import MailboxId
     from pyeonji.mra.imap.looking import Look
+    from pyeonji.mra.imap.places import Place as Found
     from pyeonji.mra.imap.search_query import Place
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
-    from pyeonji.storage.mailboxes import AccountStore, Mailbox
+    from pyeonji.storage.mailboxes import AccountStore
 
 MAX_SEARCHED: Final = 2000
 """Mailboxes that one ESEARCH looks through (RFC 7377 §2.4)."""
 
 _OWN: Final = frozenset({SourceKind.PERSONAL, SourceKind.INBOXES})
+"""Sources that mean one's own mailboxes; what may be delivered to is any of them."""
 
 
 async def multi_search(session: Session, command: commands.MultiSearch) -> None:
@@ -48,8 +51,8 @@ async def multi_search(session: Session, command: commands.MultiSearch) -> None:
         return
     if in_selected:
         await _in_selected(session, command, look)
-    for mailbox in others:
-        await _in_other(session, command, look, mailbox)
+    for box in others:
+        await _in_other(session, command, look, box)
         await session.connection.drain()
     await session.updates(only_if_dirty=True)
     session.tagged(command.tag, b"OK", "That is all.")
@@ -82,16 +85,16 @@ async def _in_selected(
 
 
 async def _in_other(
-    session: Session, command: commands.MultiSearch, look: Look, mailbox: Mailbox
+    session: Session, command: commands.MultiSearch, look: Look, box: Found
 ) -> None:
-    account = session.account
+    account, mailbox = box.account, box.mailbox
     place = OtherPlace(
         view=UidMap(await account.uids(mailbox.id)),
         recents=((mailbox.first_recent, mailbox.uid_next),),
     )
     uids = await looking.found_uids(account, mailbox.id, place, look.query(place))
     name = search_results.correlated_mailbox(
-        session.name(mailbox.name), mailbox.uid_validity
+        session.name(box.name), mailbox.uid_validity
     )
     await _tell(session, command, look, (account, mailbox.id, place), uids, name)
 
@@ -129,39 +132,70 @@ async def _tell(
     )
 
 
-async def _others(session: Session, command: commands.MultiSearch) -> list[Mailbox]:
+async def _others(session: Session, command: commands.MultiSearch) -> list[Found]:
     """The mailboxes that the sources name, once each, without the selected one.
 
     The selected one is left out only where SELECTED names it, too. Mailboxes
-    that are not there are passed over.
+    that are not there, or may not be read, are passed over (RFC 7377 §2.2).
 
     Raises:
         NotSearched: there are too many of them.
     """
-    if all(source.kind is SourceKind.SELECTED for source in command.sources):
+    kinds = {source.kind for source in command.sources}
+    if kinds == {SourceKind.SELECTED}:
         return []
-    boxes = [box for box in await session.account.mailboxes() if box.selectable]
-    found: dict[int, Mailbox] = {}
+    boxes = await places.own(session)
+    if not kinds <= _OWN:
+        boxes += await places.of_others(session)
+        boxes += await _named(session, command, {box.name for box in boxes})
+    boxes = [box for box in boxes if box.mailbox.selectable and box.has("r")]
+    found: set[tuple[str, int]] = set()
     for source in command.sources:
-        found.update((box.id, box) for box in _of_source(source, boxes))
-    if any(one.kind is SourceKind.SELECTED for one in command.sources):
-        found.pop(session.selected.mailbox_id, None)
+        found.update(_key(box) for box in await _of_source(session, source, boxes))
+    if SourceKind.SELECTED in kinds:
+        selected = session.selected
+        found.discard((selected.account.id, selected.mailbox_id))
     if len(found) > MAX_SEARCHED:
         raise NotSearched(b"NO", "Too many mailboxes.", b"LIMIT")
-    return [box for box in boxes if box.id in found]
+    return [box for box in boxes if _key(box) in found]
 
 
-def _of_source(source: commands.Source, boxes: Iterable[Mailbox]) -> Iterator[Mailbox]:
+async def _named(
+    session: Session, command: commands.MultiSearch, known: set[str]
+) -> list[Found]:
+    """Mailboxes of others that are named, and may be read though not listed."""
+    found = []
+    for source in command.sources:
+        for name in source.names:
+            if name in known or not places.is_foreign(name):
+                continue
+            known.add(name)
+            try:
+                found.append(await places.find_selectable(session, name, "r"))
+            except (NoSuchMailbox, places.NoRight):
+                continue
+    return found
+
+
+def _key(box: Found) -> tuple[str, int]:
+    return box.account.id, box.mailbox.id
+
+
+async def _of_source(
+    session: Session, source: commands.Source, boxes: Iterable[Found]
+) -> list[Found]:
     if source.kind in _OWN:
-        yield from boxes
-        return
+        own = session.account.id
+        return [box for box in boxes if box.account.id == own]
     if source.kind is SourceKind.SUBSCRIBED:
-        yield from (box for box in boxes if box.subscribed)
-        return
+        subscribed = set(await session.account.subscriptions())
+        return [box for box in boxes if box.name in subscribed]
     names = set(source.names)
-    for box in boxes:
-        if box.name in names or _is_below(source.kind, names, box.name):
-            yield box
+    return [
+        box
+        for box in boxes
+        if box.name in names or _is_below(source.kind, names, box.name)
+    ]
 
 
 def _is_below(kind: SourceKind, names: set[str], name: str) -> bool:

@@ -78,6 +78,7 @@ TABLE: Final = (
     Capability(b"PARTIAL", When.AFTER_LOGIN),  # RFC 9394
     Capability(b"MULTISEARCH", When.AFTER_LOGIN),  # RFC 7377
     Capability(b"SEARCH=FUZZY", When.AFTER_LOGIN),  # RFC 6203
+    Capability(b"FILTERS", When.AFTER_LOGIN),  # RFC 5466
     Capability(b"I18NLEVEL=1", When.AFTER_LOGIN),  # RFC 5255
 )
 
