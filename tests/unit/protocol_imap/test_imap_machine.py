@@ -96,6 +96,7 @@ ARGUMENTS = {
     b"GETACL": b" a",
     b"LISTRIGHTS": b" a lee@example.test",
     b"MYRIGHTS": b" a",
+    b"NOTIFY": b" NONE",
     b"GETQUOTA": b" kim@example.test",
     b"GETQUOTAROOT": b" a",
     b"SETQUOTA": b" kim@example.test (STORAGE 10)",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
-from pyeonji.mra.imap.copy import target_of
+from pyeonji.mra.imap.copy import place_of
 from pyeonji.mra.imap.flags import BadFlags, split
 from pyeonji.mra.imap.incoming import (
     MAX_HELD_OCTETS,
@@ -18,11 +18,13 @@ from pyeonji.mra.imap.incoming import (
     Incoming,
     Unkeepable,
 )
+from pyeonji.mra.imap.places import NoRight
 from pyeonji.mra.imap.selected import NoSuchNumber, UidRequired
+from pyeonji.mra.imap.shared_flags import kept_flags
 from pyeonji.protocol.imap import commands
 from pyeonji.protocol.imap.commands import MessageForm
 from pyeonji.protocol.imap.sequences import runs, write_ranges
-from pyeonji.storage.entries import Column, Quota
+from pyeonji.storage.entries import Column
 from pyeonji.storage.errors import NoSuchMessage, OverQuota
 
 if TYPE_CHECKING:
@@ -85,20 +87,23 @@ async def decide(session: Session, begin: Callable[[], Awaitable[None]]) -> None
 
 
 async def _begin(session: Session, command: commands.Append) -> Appending:
-    mailbox = await target_of(session, command.mailbox)
-    if mailbox is None:
+    place = await place_of(session, command.mailbox)
+    if place is None:
         raise Unkeepable("No such mailbox.", b"TRYCREATE")
+    mailbox = place.mailbox
     appending = Appending(
         tag=command.tag,
-        account=session.account,
+        account=place.account,
         mailbox_id=mailbox.id,
         uid_validity=mailbox.uid_validity,
+        rights=place.rights,
+        quota=place.owner.quota,
     )
     if command.replaced is not None:
         await _find_replaced(session, appending, command.replaced)
-    quota = session.quota_octets
+    quota = appending.quota.octets
     if quota is not None:
-        used = (await session.account.usage()).octets + session.unanswered.octets
+        used = (await place.account.usage()).octets + session.unanswered.octets
         appending.room = quota - used + appending.replaced_octets
     return appending
 
@@ -110,6 +115,10 @@ async def _find_replaced(
     selected = session.selected
     if selected.read_only:
         raise Unkeepable("The mailbox is read-only.", b"READ-ONLY")
+    if not {"t", "e"} <= set(selected.rights):
+        raise NoRight("REPLACE")
+    if selected.account.id != appending.account.id:
+        raise Unkeepable("Not from one account to another.")
     view = selected.view
     uid = replaced.number
     if not uid:
@@ -136,6 +145,7 @@ def _message(
         bits, keywords = split(head.flags)
     except BadFlags as error:
         raise Unkeepable(str(error)) from None
+    bits, keywords = kept_flags(appending.rights, bits, keywords)
     appending.catenating = head.form is MessageForm.CATENATE
     if not head.size_octets and not appending.catenating:
         raise Unkeepable("An empty message is none.")
@@ -217,7 +227,7 @@ async def _keep(session: Session, appending: Appending) -> bytes:
         await message.finish(house.prepare, house.spool)
         for message in appending.messages
     ]
-    quota = Quota(octets=session.quota_octets)
+    quota = appending.quota
     account = appending.account
     uids: list[Uid]
     if appending.replaced is None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyeonji.mra.imap.places import Place
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
-    from pyeonji.storage.mailboxes import Copied, Mailbox
+    from pyeonji.storage.mailboxes import Copied
 
 
 async def copy(session: Session, command: commands.Copy) -> None:
@@ -81,13 +81,6 @@ async def place_of(session: Session, name: str) -> Place | None:
     except NoSuchMailbox:
         return None
     return place if place.mailbox.selectable else None
-
-
-async def target_of(session: Session, name: str) -> Mailbox | None:
-    """One of the user's own mailboxes that can take messages."""
-    place = await place_of(session, name)
-    own = place is not None and place.account.id == session.account.id
-    return place.mailbox if place is not None and own else None
 
 
 def _copyuid(copied: Copied) -> bytes:

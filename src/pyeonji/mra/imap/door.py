@@ -92,6 +92,7 @@ class ImapDoor:
             session.bad_commands = 0
         tag = _tag_of(session, event)
         kind = type(event)
+        session.answering = True
         try:
             if kind in NUMBERED and session.enabled.uid_only and not event.by_uid:
                 raise UidRequired
@@ -100,10 +101,14 @@ class ImapDoor:
                     await HANDLERS[kind](session, event)
             else:
                 await HANDLERS[kind](session, event)
+            if session.notifier is not None:
+                await session.notifier.after(event)
         except _REFUSABLE as error:
             refuse(session, tag, error)
         except Gone:
             session.mailbox_gone()
+        finally:
+            session.answering = False
 
     def timed_out(self) -> None:
         """The client was silent too long (RFC 3501 §5.4)."""

@@ -41,6 +41,22 @@ async def fetch(session: Session, command: commands.Fetch) -> None:
     may_set = not selected.read_only and "s" in selected.rights
     if plan.sets_seen and ranges and may_set:
         plan = await _set_seen(session, plan, ranges)
+    missing = await send(session, plan, ranges)
+    if missing or Simple.MODSEQ in plan.items:
+        selected.dirty = True  # what was told may lie beyond others' changes
+    # without UID, numbers must stay as they are until the end (RFC 3501 §7.4.1)
+    await session.updates(expunges=command.by_uid, only_if_dirty=True)
+    if limit:
+        session.tagged(command.tag, b"OK", "The newest of them.", limit)
+    elif missing:
+        session.tagged(command.tag, b"OK", "Some are gone.", b"EXPUNGEISSUED")
+    else:
+        session.tagged(command.tag, b"OK", "That is all.")
+
+
+async def send(session: Session, plan: Plan, ranges: Sequence[tuple[int, int]]) -> int:
+    """FETCH responses for messages of the selected mailbox; how many are gone."""
+    selected = session.selected
     missing = 0
     written = 0
     for portion in selected.view.split(ranges, plan.portion):
@@ -60,16 +76,7 @@ async def fetch(session: Session, command: commands.Fetch) -> None:
             octets = plan.write(numbers, columns, selected)
             session.write(octets)
             written += len(octets)
-    if missing or Simple.MODSEQ in plan.items:
-        selected.dirty = True  # what was told may lie beyond others' changes
-    # without UID, numbers must stay as they are until the end (RFC 3501 §7.4.1)
-    await session.updates(expunges=command.by_uid, only_if_dirty=True)
-    if limit:
-        session.tagged(command.tag, b"OK", "The newest of them.", limit)
-    elif missing:
-        session.tagged(command.tag, b"OK", "Some are gone.", b"EXPUNGEISSUED")
-    else:
-        session.tagged(command.tag, b"OK", "That is all.")
+    return missing
 
 
 async def _set_seen(

@@ -26,7 +26,9 @@ async def idle(session: Session, command: commands.Idle) -> None:
     session.machine.expect_done()
     session.idle_tag = command.tag
     session.wake = lambda: _wake(session)
-    if session.has_selected and session.selected.dirty:
+    if session.notifier is not None:
+        session.wake = lambda: None  # the notifier tells, as NOTIFY said
+    elif session.has_selected and session.selected.dirty:
         _wake(session)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyeonji.base.ids import MailboxId, Uid, UidValidity
     from pyeonji.message.prepare import Prepared
     from pyeonji.storage.content import Content, Spool
+    from pyeonji.storage.entries import Quota
     from pyeonji.storage.mailboxes import AccountStore
 
 IN_A_THREAD_OCTETS: Final = 1024 * 1024
@@ -176,6 +177,8 @@ class Appending:
     account: AccountStore
     mailbox_id: MailboxId
     uid_validity: UidValidity
+    rights: str  # of the user in the mailbox
+    quota: Quota  # of its owner
     replaced: Uid | None = None
     replaced_octets: int = 0
     catenating: bool = False

@@ -58,6 +58,16 @@ def visible(
     return own | {k: v for k, v in found.items() if k.startswith("/shared/")}
 
 
+async def of_server(session: Session) -> dict[str, bytes]:
+    """All entries of the server that this user can see."""
+    return await _kept(session, None)
+
+
+async def of_place(session: Session, place: Place) -> dict[str, bytes]:
+    """All entries of a mailbox that this user can see."""
+    return await _kept(session, place)
+
+
 async def _place(session: Session, name: str, needed: str) -> Place | None:
     return await places.find(session, name, needed) if name else None
 

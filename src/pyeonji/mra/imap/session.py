@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyeonji.base.ids import MailboxId
     from pyeonji.message.prepare import Prepared
     from pyeonji.mra.imap.incoming import Appending
+    from pyeonji.mra.imap.notifier import Notifier
     from pyeonji.mra.imap.options import Options
     from pyeonji.mra.imap.selected import Selected
     from pyeonji.net.connection import Connection
@@ -47,10 +48,10 @@ class Session:
     """One client's conversation, as far as the machine does not know it."""
 
     __slots__ = (
-        "_account", "_end_watch", "_selected", "append_tag", "appending",
+        "_account", "_end_watch", "_selected", "answering", "append_tag", "appending",
         "bad_commands", "connection", "enabled", "exchange", "house", "idle_tag",
         "login_attempts",
-        "machine", "refreshing", "sasl_tag", "unanswered", "user", "wake",
+        "machine", "notifier", "refreshing", "sasl_tag", "unanswered", "user", "wake",
     )  # fmt: skip
 
     def __init__(self, house: House, connection: Connection) -> None:
@@ -69,6 +70,8 @@ class Session:
         self.unanswered: Final = Unanswered(self)
         self.refreshing: asyncio.Task[None] | None = None
         self.wake: Callable[[], None] = lambda: None  # something changed during IDLE
+        self.notifier: Notifier | None = None  # after NOTIFY SET
+        self.answering = False  # a command is under way
         self._account: AccountStore | None = None
         self._selected: Selected | None = None
         self._end_watch: Callable[[], None] | None = None
@@ -133,6 +136,7 @@ class Session:
     def unauthenticate(self) -> None:
         """Nobody is logged in any more; all but TLS is as at first (RFC 8437 §3)."""
         self._stop_watching()
+        self.stop_notifying()
         self._selected = None
         self._account = None
         self.user = None
@@ -146,6 +150,7 @@ class Session:
     def end(self) -> None:
         """The connection is gone."""
         self._stop_watching()
+        self.stop_notifying()
         if self.appending is not None:
             self.appending.abort()
             self.appending = None
@@ -157,6 +162,12 @@ class Session:
             self.refreshing.cancel()
         self._selected = None
 
+    def stop_notifying(self) -> None:
+        """As NOTIFY NONE."""
+        if self.notifier is not None:
+            self.notifier.close()
+            self.notifier = None
+
     def _stop_watching(self) -> None:
         if self._end_watch is not None:
             self._end_watch()
@@ -166,7 +177,9 @@ class Session:
         selected = self._selected
         if selected is not None and selected.mailbox_id in mailboxes:
             selected.dirty = True
-            if self.idle_tag is not None:
+            if self.notifier is not None:
+                self.notifier.selected_changed()
+            elif self.idle_tag is not None:
                 self.wake()
 
     # -- answers

@@ -64,6 +64,7 @@ TABLE: Final = (
     Capability(b"QUOTA=RES-MESSAGE", When.AFTER_LOGIN),
     Capability(b"QUOTA=RES-MAILBOX", When.AFTER_LOGIN),
     Capability(b"QUOTASET", When.AFTER_LOGIN),
+    Capability(b"NOTIFY", When.AFTER_LOGIN),  # RFC 5465
     Capability(b"ESEARCH", When.AFTER_LOGIN),  # RFC 4731
     Capability(b"SEARCHRES", When.AFTER_LOGIN),  # RFC 5182
     Capability(b"WITHIN", When.AFTER_LOGIN),  # RFC 5032

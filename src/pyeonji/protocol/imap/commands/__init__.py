@@ -47,6 +47,11 @@ from pyeonji.protocol.imap.commands.messages import (
     StoreMode,
     Unselect,
 )
+from pyeonji.protocol.imap.commands.notify import (
+    EventGroup,
+    Notify,
+    Watched,
+)
 from pyeonji.protocol.imap.commands.others import (
     IdleEnded,
     Refused,
@@ -124,6 +129,7 @@ __all__ = [
     "DeleteAcl",
     "Enable",
     "Event",
+    "EventGroup",
     "Expunge",
     "Fetch",
     "FetchItem",
@@ -145,6 +151,7 @@ __all__ = [
     "MyRights",
     "Namespace",
     "Noop",
+    "Notify",
     "Refused",
     "Rename",
     "Replaced",
@@ -177,4 +184,5 @@ __all__ = [
     "Unauthenticate",
     "Unselect",
     "UrlPart",
+    "Watched",
 ]
