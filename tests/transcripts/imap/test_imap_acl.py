@@ -280,3 +280,30 @@ def test_shared_namespace() -> None:
         """,
         accounts=["boss", "shared"],
     )
+
+
+def test_append_and_replace() -> None:
+    r"""APPEND needs "i"; REPLACE also "t" and "e", within one account (§4)."""
+    play(
+        r"""
+        C: a SETACL INBOX lee@example.test lrwi
+        S: a OK Done.
+        Clee: a APPEND user/kim@example.test/INBOX (\Seen \Flagged) {23+}
+        Clee: Subject: one
+        Clee:
+        Clee: a body.
+        Slee: a OK [APPENDUID <n> 1] Kept.
+        Clee: b APPEND user/kim@example.test/Sent {23}
+        Slee: b NO [TRYCREATE] No such mailbox.
+        C: b EXAMINE INBOX
+        S: <all>b OK <any>
+        C: c FETCH 1 FLAGS
+        S: * 1 FETCH (FLAGS (\Flagged \Recent))
+        S: c OK That is all.
+        Clee: c SELECT user/kim@example.test/INBOX
+        Slee: <all>c OK [READ-WRITE] <any>
+        Clee: d REPLACE 1 user/kim@example.test/INBOX {23}
+        Slee: d NO [NOPERM] You have no right to do that.
+        """,
+        accounts=["lee"],
+    )

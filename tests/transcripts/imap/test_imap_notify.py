@@ -44,7 +44,7 @@ def test_status_of_others() -> None:
 
 
 def test_selected_with_items() -> None:
-    """SELECTED: EXISTS, then FETCH with what was asked for, without a command (§5.2)."""
+    """SELECTED: EXISTS, then FETCH with what was asked for, unasked (§5.2)."""
     play(
         r"""
         C: a NOTIFY SET (SELECTED (MessageNew (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)]) MessageExpunge FlagChange))
@@ -210,4 +210,50 @@ def test_what_is_refused() -> None:
         C: h NOTIFY SET (SELECTED NONE)
         S: h OK As you wish.
         """  # noqa: E501
+    )
+
+
+def test_selected_mailbox_without_selected() -> None:
+    """Without SELECTED, news of its messages are not wanted (§3.1)."""
+    play(
+        r"""
+        C: a SELECT INBOX
+        S: <all>a OK <any>
+        C: b NOTIFY SET (MAILBOXES INBOX (MessageNew MessageExpunge))
+        S: b OK As you wish.
+        C2: a APPEND INBOX {23+}
+        C2: Subject: one
+        C2:
+        C2: a body.
+        S2: a OK [APPENDUID <n> 1] Kept.
+        C: c NOOP
+        S: c OK Done.
+        C: d NOTIFY NONE
+        S: * 1 EXISTS
+        S: * 1 RECENT
+        S: d OK As you wish.
+        """
+    )
+
+
+def test_flags_not_asked_for() -> None:
+    """SELECTED without FlagChange: flags that others change are not told (§5)."""
+    play(
+        r"""
+        C: a APPEND INBOX {23+}
+        C: Subject: one
+        C:
+        C: a body.
+        S: a OK [APPENDUID <n> 1] Kept.
+        C: b SELECT INBOX
+        S: <all>b OK <any>
+        C: c NOTIFY SET (SELECTED (MessageNew MessageExpunge))
+        S: c OK As you wish.
+        C2: a SELECT INBOX
+        S2: <all>a OK <any>
+        C2: b STORE 1 +FLAGS.SILENT (\Seen)
+        S2: b OK Done.
+        C: d NOOP
+        S: d OK Done.
+        """
     )

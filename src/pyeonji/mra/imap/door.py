@@ -93,6 +93,8 @@ class ImapDoor:
         tag = _tag_of(session, event)
         kind = type(event)
         session.answering = True
+        if session.notifier is not None:
+            session.notifier.before(event)
         try:
             if kind in NUMBERED and session.enabled.uid_only and not event.by_uid:
                 raise UidRequired

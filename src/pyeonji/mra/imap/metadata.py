@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 PRIVATE: Final = "/private/"
 
-NOTIFIED: Final = frozenset({b"METADATA", b"METADATA-SERVER"})
-"""Enabled, they let METADATA responses come unasked (RFC 5464 §4.4.2)."""
-
 
 # -- where entries are kept
 

@@ -54,6 +54,19 @@ SERVER_NOTES: Final = b"SERVERMETADATACHANGE"
 _SELECTED: Final = frozenset({Watched.SELECTED, Watched.SELECTED_DELAYED})
 
 
+_CHANGING: Final = (
+    commands.Append,
+    commands.AppendEnded,
+    commands.Copy,
+    commands.Expunge,
+    commands.Fetch,
+    commands.MessageBegun,
+    commands.MessageChunk,
+    commands.Store,
+)
+"""What may change the selected mailbox, and needs its numbers to be true."""
+
+
 class TooMuch(Exception):
     """More than the server is willing to watch (RFC 5465 §5.8)."""
 
@@ -121,7 +134,10 @@ class Notifier:
     def told_all(self) -> None:
         """The client knows the selected mailbox as it is now."""
         if self._session.has_selected:
-            self._told_uid = self._session.selected.view.last
+            selected = self._session.selected
+            self._told_uid = selected.view.last
+            group = self._selected
+            selected.tells_flags = group is None or FLAGS in group.events
 
     def close(self) -> None:
         """Watch no more."""
@@ -177,6 +193,16 @@ class Notifier:
         except Exception:  # the top of a job of its own
             log.exception("imap.notify", connection=session.connection.id)
             session.connection.abort()
+
+    def before(self, event: object) -> None:
+        """A command is to be answered.
+
+        Without SELECTED no news of the selected mailbox are wanted (§3.1); what
+        a command itself does there is told all the same.
+        """
+        self._session.hushed = self._selected is None and not isinstance(
+            event, _CHANGING
+        )
 
     async def after(self, event: object) -> None:
         """A command has been answered: tell what came meanwhile, not what it did."""

@@ -45,7 +45,8 @@ class Selected:
 
     __slots__ = (
         "account", "contexts", "dirty", "enabled", "held", "keywords", "mailbox_id",
-        "name", "owed", "read_only", "recents", "rights", "saved", "since", "told",
+        "name", "owed", "read_only", "recents", "rights", "saved", "since",
+        "tells_flags", "told",
         "uid_validity", "vanished", "view",
     )  # fmt: skip
 
@@ -59,6 +60,7 @@ class Selected:
         enabled: Enabled,
         rights: str = ALL,
     ) -> None:
+        self.tells_flags = True  # NOTIFY may say otherwise
         self.rights = rights  # of this user, when it was selected
         self.enabled = enabled
         self.account = account  # not always the user's own
@@ -248,6 +250,8 @@ class Selected:
             for entry in changes.entries
             if entry[0] <= last and entry[3] not in told
         ]
+        if not self.tells_flags:
+            return b""
         known = self.learn_keywords(entry[2] for entry in changes.entries)
         return known + self.flag_lines(entries)
 

@@ -49,7 +49,7 @@ class Session:
 
     __slots__ = (
         "_account", "_end_watch", "_selected", "answering", "append_tag", "appending",
-        "bad_commands", "connection", "enabled", "exchange", "house", "idle_tag",
+        "bad_commands", "connection", "enabled", "exchange", "house", "hushed", "idle_tag",
         "login_attempts",
         "machine", "notifier", "refreshing", "sasl_tag", "unanswered", "user", "wake",
     )  # fmt: skip
@@ -72,6 +72,7 @@ class Session:
         self.wake: Callable[[], None] = lambda: None  # something changed during IDLE
         self.notifier: Notifier | None = None  # after NOTIFY SET
         self.answering = False  # a command is under way
+        self.hushed = False  # news of messages are not wanted (RFC 5465 §3.1)
         self._account: AccountStore | None = None
         self._selected: Selected | None = None
         self._end_watch: Callable[[], None] | None = None
@@ -167,6 +168,9 @@ class Session:
         if self.notifier is not None:
             self.notifier.close()
             self.notifier = None
+            self.hushed = False
+            if self._selected is not None:
+                self._selected.tells_flags = True
 
     def _stop_watching(self) -> None:
         if self._end_watch is not None:
@@ -203,7 +207,7 @@ class Session:
     ) -> None:
         """Tell what happened in the selected mailbox since the last time."""
         selected = self._selected
-        if selected is None:
+        if selected is None or self.hushed:
             return
         if only_if_dirty and not (
             selected.dirty
