@@ -49,7 +49,8 @@ class Session:
 
     __slots__ = (
         "_account", "_end_watch", "_selected", "answering", "append_tag", "appending",
-        "bad_commands", "connection", "enabled", "exchange", "house", "hushed", "idle_tag",
+        "bad_commands", "connection", "enabled", "exchange", "house", "hushed",
+        "idle_tag",
         "login_attempts",
         "machine", "notifier", "refreshing", "sasl_tag", "unanswered", "user", "wake",
     )  # fmt: skip
