@@ -253,6 +253,7 @@ class Station:
                 plaintext_auth=settings.plaintext_auth,
                 message_octets=self._configuration.limits.message_octets,
                 message_limit=self._configuration.message_limit,
+                save_limit=self._configuration.save_limit,
             ),
             self._store.directory,
             self._store.mail,

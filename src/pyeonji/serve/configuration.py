@@ -144,6 +144,7 @@ class Configuration:
     routes: tuple[RouteSettings, ...] = ()
     legacy_auth: bool = False
     message_limit: int | None = None  # of one IMAP command; None: no limit
+    save_limit: int | None = None  # the same of APPEND and COPY alone
     channel_binding: bool = True
     oauth: OauthSettings | None = None
     pop3: Pop3Settings = field(default_factory=Pop3Settings)
@@ -220,7 +221,12 @@ class _Reader:
             channel_binding=boolean,
             oauth=dict,
         )
-        imap = self._table(wanted.pop("imap", {}), ("imap",), message_limit=positive)
+        imap = self._table(
+            wanted.pop("imap", {}),
+            ("imap",),
+            message_limit=positive,
+            save_limit=positive,
+        )
         dns = self._table(wanted.pop("dns", {}), ("dns",), servers=texts)
         queue = self._table(
             wanted.pop("queue", {}), ("queue",), retry=_durations, expire=duration_s
@@ -250,6 +256,7 @@ class _Reader:
             channel_binding=auth.get("channel_binding", True),
             oauth=self._oauth(auth["oauth"]) if "oauth" in auth else None,
             message_limit=imap.get("message_limit"),
+            save_limit=imap.get("save_limit"),
             pop3=self._pop3(wanted.pop("pop3", {})),
             dns_servers=dns.get("servers", ()),
             queue=QueueSettings(**{f"{key}_s": value for key, value in queue.items()}),

@@ -37,6 +37,11 @@ def test_message_limit() -> None:
         C: e SEARCH ALL
         S: * SEARCH 4 5
         S: e OK [MESSAGELIMIT 2 4] That is all.
+        C: j UIDBATCHES 600
+        S: j NO [MESSAGELIMIT 2] At most 2.
+        C: k UID SEARCH UIDAFTER 4
+        S: * SEARCH 5
+        S: k OK [MESSAGELIMIT 2 4] That is all.
         C: f CREATE other
         S: f OK <any>
         C: g MOVE 1:3 other
@@ -50,6 +55,48 @@ def test_message_limit() -> None:
         S: h OK [MESSAGELIMIT 2 4] Done.
         """,
         options=dataclasses.replace(OPTIONS, message_limit=2),
+    )
+
+
+def test_save_limit() -> None:
+    """RFC 9738 §3: only of APPEND and COPY, which do all or nothing."""
+    letters = "\n".join(append(f"l{n}", LETTER) for n in range(3))
+    play(
+        letters
+        + r"""
+        C: z CAPABILITY
+        S: * CAPABILITY IMAP4rev1 <any> SAVELIMIT=2
+        S: z OK That is all.
+        C: s SELECT INBOX
+        S: <all>s OK <any>
+        C: a COPY 1:3 INBOX
+        S: a NO [MESSAGELIMIT 2] Too many; copy fewer at a time.
+        C: b FETCH 1:3 UID
+        S: <all>b OK That is all.
+        C: c APPEND INBOX {8+}
+        C: A: b
+        C:
+        C:  {8+}
+        C: A: b
+        C:
+        C:  {8+}
+        S: c NO [MESSAGELIMIT 2] Too many at once.
+        C: A: b
+        C:
+        C:
+        C: d UID SEARCH UIDBEFORE 3
+        S: * SEARCH 1 2
+        S: d OK That is all.
+        C: e UID SEARCH UIDAFTER 3
+        S: * SEARCH
+        S: e OK That is all.
+        C: f UID SEARCH UIDBEFORE 1
+        S: * SEARCH
+        S: f OK That is all.
+        C: g UID SEARCH UIDAFTER 0
+        S: g BAD Bad syntax: <any>
+        """,
+        options=dataclasses.replace(OPTIONS, save_limit=2),
     )
 
 

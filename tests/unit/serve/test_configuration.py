@@ -98,7 +98,8 @@ def test_errors_name_file_line_and_key(change: tuple[str, str], said: str) -> No
 
 def test_limit_of_messages_of_an_imap_command() -> None:
     """RFC 9738 §3: off unless it is set."""
-    limited = WHOLE + "\n[imap]\nmessage_limit = 1000\n"
+    limited = WHOLE + "\n[imap]\nmessage_limit = 1000\nsave_limit = 500\n"
+    assert parse(limited, Path("x.toml")).save_limit == 500
     assert parse(limited, Path("x.toml")).message_limit == 1000
     assert parse(WHOLE, Path("x.toml")).message_limit is None
 

@@ -18,6 +18,7 @@ from pyeonji.mra.imap.incoming import (
     Incoming,
     Unkeepable,
 )
+from pyeonji.mra.imap.limiting import saving_limit
 from pyeonji.mra.imap.places import NoRight
 from pyeonji.mra.imap.selected import NoSuchNumber, UidRequired
 from pyeonji.mra.imap.shared_flags import kept_flags
@@ -63,6 +64,9 @@ async def message_begun(session: Session, event: commands.MessageBegun) -> None:
     async def begin() -> None:
         if session.appending is not None:
             session.appending.messages[-1].check()
+            limit = saving_limit(session)
+            if limit is not None and len(session.appending.messages) >= limit:
+                raise Unkeepable("Too many at once.", b"MESSAGELIMIT %d" % limit)
             _message(session, session.appending, event)
 
     await decide(session, begin)

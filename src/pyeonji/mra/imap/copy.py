@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyeonji.mra.imap import places
-from pyeonji.mra.imap.limiting import limited
+from pyeonji.mra.imap.limiting import exceeds_saving, limited
 from pyeonji.mra.imap.shared_flags import strip
 from pyeonji.protocol.imap.sequences import runs, write_ranges
 from pyeonji.storage.errors import NoSuchMailbox
@@ -35,10 +35,11 @@ async def copy(session: Session, command: commands.Copy) -> None:
     if not ranges:
         await session.ok(command.tag, "Nothing to do.")
         return
-    ranges, limit = limited(session, ranges)
-    if limit and not command.move:  # COPY is all or none
-        code = b"MESSAGELIMIT %d" % (session.house.options.message_limit or 0)
-        await session.no(command.tag, "Too many; copy fewer at a time.", code)
+    limit = b""
+    if command.move:
+        ranges, limit = limited(session, ranges)
+    elif too_many := exceeds_saving(session, ranges):
+        await session.no(command.tag, "Too many; copy fewer at a time.", too_many)
         return
     copied = await _carry(session, command, place, ranges)
     code = _copyuid(copied) if copied.source else b""

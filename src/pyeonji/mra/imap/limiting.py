@@ -22,6 +22,22 @@ def exceeds(session: Session, ranges: Ranges) -> bool:
     return sum(count(low, high) for low, high in ranges) > limit
 
 
+def saving_limit(session: Session) -> int | None:
+    """How many messages one APPEND or COPY may bring (RFC 9738 §3, SAVELIMIT)."""
+    options = session.house.options
+    limits = [limit for limit in (options.message_limit, options.save_limit) if limit]
+    return min(limits, default=None)
+
+
+def exceeds_saving(session: Session, ranges: Ranges) -> bytes:
+    """The code of a COPY of too many, which copies none; b"" where it may be."""
+    limit = saving_limit(session)
+    count = session.selected.view.count
+    if limit is None or sum(count(low, high) for low, high in ranges) <= limit:
+        return b""
+    return b"MESSAGELIMIT %d" % limit
+
+
 def limited(session: Session, ranges: Ranges) -> tuple[Ranges, bytes]:
     """The newest of the messages named, and the code that says so.
 

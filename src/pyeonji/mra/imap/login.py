@@ -41,6 +41,7 @@ def capabilities(session: Session) -> bytes:
         return announced.after_login(
             message_octets=session.house.options.message_octets,
             message_limit=session.house.options.message_limit,
+            save_limit=session.house.options.save_limit,
         )
     return announced.before_login(
         starttls=session.connection.can_start_tls,

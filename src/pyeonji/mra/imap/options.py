@@ -20,4 +20,5 @@ class Options:
     bad_commands: int = 50  # one after the other
     login_attempts: int = 5
     message_limit: int | None = None  # messages of one command (RFC 9738)
+    save_limit: int | None = None  # messages of one APPEND or COPY (RFC 9738)
     progress_every_s: float = 10.0  # RFC 9585 §3 asks for 10 to 15 seconds

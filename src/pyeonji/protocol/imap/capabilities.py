@@ -106,13 +106,21 @@ _AFTER_LOGIN: Final = b" ".join(
 )
 
 
-def after_login(*, message_octets: int, message_limit: int | None = None) -> bytes:
+def after_login(
+    *,
+    message_octets: int,
+    message_limit: int | None = None,
+    save_limit: int | None = None,
+) -> bytes:
     """The list for a client that has logged in.
 
     `message_octets`: the largest message that may be appended (RFC 7889 §3).
     `message_limit`: messages that one command may be about (RFC 9738 §3).
+    `save_limit`: the same of APPEND and COPY alone.
     """
     told = b"%b APPENDLIMIT=%d" % (_AFTER_LOGIN, message_octets)
     if message_limit is not None:
         told += b" MESSAGELIMIT=%d" % message_limit
+    if save_limit is not None:
+        told += b" SAVELIMIT=%d" % save_limit
     return told

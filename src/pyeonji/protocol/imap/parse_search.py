@@ -30,6 +30,7 @@ from pyeonji.protocol.imap.search_keys import (
     TextKey,
     WithinKey,
 )
+from pyeonji.protocol.imap.sequences import LARGEST, SequenceSet
 from pyeonji.protocol.imap.tokens import Arguments, BadSyntax
 
 if TYPE_CHECKING:
@@ -148,6 +149,17 @@ def _size_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: AR
     return SizeKey(name == b"LARGER", arguments.number64())
 
 
+def _uid_beside_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG001 - a row of KEYS
+    """UIDAFTER and UIDBEFORE SP uniqueid: the uids on one side of it."""
+    arguments.space()
+    uid = arguments.number()
+    if not uid:
+        raise BadSyntax("a uid may not be 0")
+    low, high = (uid + 1, LARGEST) if name == b"UIDAFTER" else (1, uid - 1)
+    pairs = ((low, high),) if low <= high else ()
+    return MessagesKey(by_uid=True, messages=SequenceSet(pairs))
+
+
 def _uid_key(arguments: Arguments, name: bytes, depth: int) -> Key:  # noqa: ARG001 - a row of KEYS
     arguments.space()
     return MessagesKey(by_uid=True, messages=arguments.sequence_set())
@@ -222,6 +234,8 @@ KEYS: Final[dict[bytes, Callable[[Arguments, bytes, int], Key]]] = {
     b"LARGER": _size_key,
     b"SMALLER": _size_key,
     b"UID": _uid_key,
+    b"UIDAFTER": _uid_beside_key,  # RFC 9738 §3.2
+    b"UIDBEFORE": _uid_beside_key,
     b"OLDER": _within_key,  # RFC 5032
     b"YOUNGER": _within_key,
     b"MODSEQ": _mod_seq_key,  # RFC 7162

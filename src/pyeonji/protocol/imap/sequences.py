@@ -14,7 +14,8 @@ STAR: Final = 0
 """The value of "*": the largest number in use."""
 
 _PART: Final = re.compile(rb"(\*|[1-9][0-9]{0,9})(?::(\*|[1-9][0-9]{0,9}))?")
-_LARGEST: Final = 0xFFFFFFFF
+LARGEST: Final = 0xFFFFFFFF
+"""The largest number there can be (RFC 3501 §9, nz-number)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class SequenceSet:
             first, last = found.groups()
             low = STAR if first == b"*" else int(first)
             high = low if last is None else STAR if last == b"*" else int(last)
-            if max(low, high) > _LARGEST:
+            if max(low, high) > LARGEST:
                 raise ValueError("number too large")
             pairs.append((low, high))
         return cls(tuple(pairs))
