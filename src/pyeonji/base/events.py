@@ -19,6 +19,7 @@ class Happening(StrEnum):
     ATTEMPTED = "attempted"  # one try at a next hop began
     RELAYED = "relayed"  # the next hop took responsibility
     DELIVERED = "delivered"  # it stands in a mailbox
+    EXPANDED = "expanded"  # an alias: its members are recipients, too
     DEFERRED = "deferred"  # not now; tried again later
     FAILED = "failed"  # never; the sender is told
     EXPIRED = "expired"  # tried long enough; the sender is told

@@ -7,6 +7,7 @@ null reverse path, so that no report is ever made about a report.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.events import Happening
@@ -126,13 +127,17 @@ def _report(
     status = outcome.status
     if told.notice is Notice.FAILED and status.startswith("4."):
         status = "4.4.7"  # RFC 3463 §3.5: the time is over
+    reply = outcome.reply
+    if recipient.accepted:  # where an alias led to is not the sender's to know
+        hidden = re.compile(re.escape(recipient.address), re.IGNORECASE)
+        reply = hidden.sub(lambda _: recipient.accepted, reply)
     return RecipientReport(
-        final_recipient=recipient.address,
+        final_recipient=recipient.accepted or recipient.address,  # RFC 3464 §2.3.2
         action=Action(told.notice.value),
         status=status,
         original_recipient=recipient.original,
         remote_mta=outcome.remote,
-        diagnostic=outcome.reply,
+        diagnostic=reply,
         diagnostic_type="smtp" if outcome.remote else "x-pyeonji",
         last_attempt_at=now,
         will_retry_until=expires if told.notice is Notice.DELAYED else None,

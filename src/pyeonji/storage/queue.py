@@ -5,8 +5,8 @@ arrive while one commit is being synced share the next one. A letter goes from
 the queue when each of its recipients has reached an end; what happened to it
 stays as its journey, for `pyeonji trace`.
 
-Recipients here are final ones: aliases were expanded before. `original` keeps
-what the sender wrote, for reports (RFC 3461 §4.2).
+Recipients here are final ones: aliases were expanded before. `original` and
+`accepted` keep what the sender wrote, for reports (RFC 3461 §4.2).
 """
 
 from __future__ import annotations
@@ -38,12 +38,17 @@ class RecipientState(StrEnum):
     WAITING = "waiting"
     DELIVERED = "delivered"  # in a mailbox here
     RELAYED = "relayed"  # the next hop has it
+    EXPANDED = "expanded"  # an alias: those it stands for are recipients, too
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """One recipient of a letter, with what the sender asked for him."""
+    """One recipient of a letter, with what the sender asked for him.
+
+    An alias with several members whose sender wants to hear of success is one
+    as well (`expanded`): nothing goes there, the sender is told of it.
+    """
 
     address: str
     original: str = ""  # ORCPT "type;address", "" without one
@@ -53,6 +58,8 @@ class Recipient:
     next_attempt: float = 0.0  # Unix seconds
     last_reply: str = ""  # what the next hop or we said last
     delay_told: bool = False  # a delay DSN was sent
+    accepted: str = ""  # RCPT as it came, where an alias led to `address`
+    expanded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ class Fate(StrEnum):
 
     DELIVERED = "delivered"  # it stands in a mailbox here
     RELAYED = "relayed"  # the next hop took responsibility
+    EXPANDED = "expanded"  # an alias: its members have fates of their own
     LATER = "later"
     NEVER = "never"
 
@@ -85,6 +86,7 @@ class Settlement:
 _END: Final = {
     Fate.DELIVERED: (RecipientState.DELIVERED, Happening.DELIVERED),
     Fate.RELAYED: (RecipientState.RELAYED, Happening.RELAYED),
+    Fate.EXPANDED: (RecipientState.EXPANDED, Happening.EXPANDED),
     Fate.NEVER: (RecipientState.FAILED, Happening.FAILED),
 }
 
@@ -162,6 +164,16 @@ def wants(notify: str, notice: Notice) -> bool:
     if notice is Notice.DELAYED:
         return not notify or "DELAY" in notify
     return "SUCCESS" in notify
+
+
+def was_expanded(index: int) -> Outcome:
+    """What becomes of an alias whose sender wants to hear of success."""
+    return Outcome(
+        index=index,
+        fate=Fate.EXPANDED,
+        status="2.1.5",
+        reply="sent on to all that the address stands for",
+    )
 
 
 def settle(
@@ -244,6 +256,8 @@ def _notice(
             notice = Notice.FAILED
         case RecipientState.DELIVERED:
             notice = Notice.DELIVERED
+        case RecipientState.EXPANDED:  # RFC 3461 §5.2.7.3 (c)
+            notice = Notice.EXPANDED
         case RecipientState.RELAYED if not outcome.reports_itself:
             notice = Notice.RELAYED
         case RecipientState.WAITING if not recipient.delay_told and (

@@ -216,6 +216,7 @@ class Runner:
         # the door prepares only what has recipients here
         surely_here = active.prepared is not None and len(active.letter.recipients) == 1
         here: list[int] = []
+        expanded: list[int] = []
         elsewhere: dict[str, list[int]] = {}
         for index, recipient in enumerate(active.letter.recipients):
             if (
@@ -223,14 +224,20 @@ class Runner:
                 or recipient.next_attempt > now
             ):
                 continue
-            if surely_here or await self.is_local(recipient.address):
+            if recipient.expanded:
+                expanded.append(index)
+            elif surely_here or await self.is_local(recipient.address):
                 here.append(index)
             else:
                 elsewhere.setdefault(domain_of(recipient.address), []).append(index)
-        active.open = 1 if here or not elsewhere else 0
+        active.open = (1 if here else 0) + (1 if expanded else 0)
         if elsewhere:
             active.open += self._remote.put_all(active, elsewhere)
-        elif not here:
+        if expanded:
+            outcomes = [plan.was_expanded(index) for index in expanded]
+            self.background(self.finish(active, outcomes))
+        elif not active.open:
+            active.open = 1
             await self.finish(active, ())
         return here
 

@@ -45,20 +45,40 @@ class Transaction:
         self.asked.append(asked.path)
 
     def add_expanded(self, asked: RecipientAsked, expansion: Expansion) -> None:
-        """All that an address of ours stands for."""
+        """All that an address of ours stands for.
+
+        Success is told once, of the address that was asked for and not of each
+        that it stands for (RFC 3461 §5.2.7.3 (c)).
+        """
+        notify = asked.notify
+        several = len(expansion.accounts) + len(expansion.remote) > 1
+        if several and "SUCCESS" in notify:
+            notify = _without_success(notify)
+            self.recipients[f"expanded {canonical(asked.path)}"] = Recipient(
+                address=asked.path,
+                original=asked.orcpt,
+                notify="SUCCESS",
+                expanded=True,
+            )
         for address, _ in expansion.accounts:
-            self.local.add(self._add(address, asked))
+            self.local.add(self._add(address, asked, notify))
         for address in expansion.remote:
-            self._add(address, asked)
+            self._add(address, asked, notify)
         self.asked.append(asked.path)
 
-    def _add(self, address: str, asked: RecipientAsked) -> str:
+    def _add(
+        self, address: str, asked: RecipientAsked, notify: str | None = None
+    ) -> str:
         key = canonical(address)
-        if key not in self.recipients:
+        known = self.recipients.get(key)
+        direct = asked.path == address
+        # who is asked for himself, too, is reported under his own name
+        if known is None or (direct and known.accepted):
             self.recipients[key] = Recipient(
                 address=address,
                 original=asked.orcpt,  # nothing without ORCPT (RFC 3461 §6.3)
-                notify=asked.notify,
+                notify=asked.notify if notify is None else notify,
+                accepted="" if direct else asked.path,
             )
         return key
 
@@ -67,3 +87,8 @@ class Transaction:
         if self.spool is not None:
             self.spool.abort()
             self.spool = None
+
+
+def _without_success(notify: str) -> str:
+    """A NOTIFY that asks for the rest; for nothing where that was all."""
+    return ",".join(w for w in notify.split(",") if w != "SUCCESS") or "NEVER"
