@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+Entry = int | list[int]
+"""What stands under the root: a message, or the children of a dummy."""
+
 NONE: Final = -1
 """The parent of a node that has none."""
 
@@ -30,7 +33,7 @@ class Forest:
     missing. `children` has the siblings below each message, in their order.
     """
 
-    roots: list[int | list[int]]
+    roots: list[Entry]
     children: dict[int, list[int]]
 
     def write(self, names: Sequence[int]) -> bytes:
@@ -218,16 +221,20 @@ def by_references(
         if len(siblings) > 1:
             siblings.sort(key=ranks.__getitem__)
     for entry in entries:
-        if len(entry) > 1:
+        if isinstance(entry, list):
             entry.sort(key=ranks.__getitem__)
-    return _forest(_by_first(entries, ranks), children)
+    return Forest(_by_first(entries, ranks), children)
 
 
-def _by_first(entries: list[list[int]], ranks: Sequence[int]) -> list[list[int]]:
+def _first(entry: Entry) -> int:
+    return entry if isinstance(entry, int) else entry[0]
+
+
+def _by_first(entries: list[Entry], ranks: Sequence[int]) -> list[Entry]:
     """Entries by the rank of their first message: each goes to its own slot."""
-    slots: list[list[int] | None] = [None] * len(ranks)
+    slots: list[Entry | None] = [None] * len(ranks)
     for entry in entries:
-        slots[ranks[entry[0]]] = entry
+        slots[ranks[entry if isinstance(entry, int) else entry[0]]] = entry
     return [entry for entry in slots if entry is not None]
 
 
@@ -244,30 +251,23 @@ def by_references_alone(
         siblings.sort(key=ranks.__getitem__)
     latest = _ranks(arrivals)
     entries.sort(key=lambda entry: max(map(latest.__getitem__, _all(entry, children))))
-    return _forest(entries, children)
+    return Forest(entries, children)
 
 
-def _all(entry: Sequence[int], children: dict[int, list[int]]) -> Iterable[int]:
-    waiting = list(entry)
+def _all(entry: Entry, children: dict[int, list[int]]) -> Iterable[int]:
+    waiting = [entry] if isinstance(entry, int) else list(entry)
     while waiting:
         message = waiting.pop()
         yield message
         waiting += children.get(message, ())
 
 
-def _forest(entries: list[list[int]], children: dict[int, list[int]]) -> Forest:
-    return Forest(
-        [entry if len(entry) > 1 else entry[0] for entry in entries], children
-    )
-
-
 def _threads(
     ids: Sequence[str], references: Sequence[Sequence[str]], ranks: Sequence[int]
-) -> tuple[list[list[int]], dict[int, list[int]]]:
+) -> tuple[list[Entry], dict[int, list[int]]]:
     """Steps 1 to 3: entries under the root, and children of messages.
 
-    An entry is a list of one message, or of the children of a dummy, those
-    sorted (step 4).
+    The children of a dummy are sorted (step 4); there are two at least.
     """
     links = _Links(ids)
     parents = links.parents
@@ -277,19 +277,19 @@ def _threads(
         else:
             parents[message] = NONE  # step 1.B
     above, tops = _pruned(parents, len(ids))
-    entries: list[list[int]] = []
+    entries: list[Entry] = []
     children: dict[int, list[int]] = {}
     dummies: dict[int, list[int]] = {}
     for message, parent in enumerate(above):
         if parent != NONE:
             children.setdefault(parent, []).append(message)
         elif tops[message] == NONE:
-            entries.append([message])
+            entries.append(message)
         else:
             dummies.setdefault(tops[message], []).append(message)
     for siblings in dummies.values():
         siblings.sort(key=ranks.__getitem__)
-        entries.append(siblings)
+        entries.append(siblings if len(siblings) > 1 else siblings[0])
     return entries, children
 
 
@@ -301,54 +301,58 @@ class _Gathering:
     ) -> None:
         self._subjects = subjects
         self._is_reply = is_reply
-        self._table: dict[str, list[int]] = {}
+        self._table: dict[str, Entry] = {}
 
     def gathered(
-        self, entries: list[list[int]], children: dict[int, list[int]]
-    ) -> list[list[int]]:
+        self, entries: list[Entry], children: dict[int, list[int]]
+    ) -> list[Entry]:
         """The entries that are left, `children` changed where they moved."""
         subjects = self._subjects
         repeated = self._fill_table(entries)
-        gone: set[int] = set()  # entries by identity: the lists live as long
-        made: list[list[int]] = []
+        if not repeated:
+            return entries
+        gone: set[int] = set()  # entries by their first messages
+        made: list[Entry] = []
         for entry in entries:
-            subject = subjects[entry[0]]
-            if subject not in repeated or id(entry) in gone:
+            first = _first(entry)
+            subject = subjects[first]
+            if subject not in repeated or first in gone:
                 continue
             kept = self._table[subject]
-            if kept is entry:
+            if kept == entry:
                 continue
-            gone.add(id(entry))
-            if len(kept) > 1:
-                kept.extend(entry)  # siblings under the dummy, sorted in step 6
-            elif self._is_reply(entry[0]) and not self._is_reply(kept[0]):
-                children.setdefault(kept[0], []).append(entry[0])
+            gone.add(first)
+            if isinstance(kept, list):
+                # siblings under the dummy, sorted in step 6
+                kept += [entry] if isinstance(entry, int) else entry
+            elif self._is_reply(first) and not self._is_reply(kept):
+                children.setdefault(kept, []).append(first)
             else:
-                gone.add(id(kept))
-                both = [kept[0], entry[0]]
+                gone.add(kept)
+                both = [kept, first]
                 self._table[subject] = both
                 made.append(both)
-        return [entry for entry in entries if id(entry) not in gone] + made
+        return [entry for entry in entries if _first(entry) not in gone] + made
 
-    def _fill_table(self, entries: Iterable[list[int]]) -> set[str]:
+    def _fill_table(self, entries: Iterable[Entry]) -> set[str]:
         """Step 5.B; returns the subjects that more than one thread has."""
         subjects, table = self._subjects, self._table
         repeated: set[str] = set()
         for entry in entries:
-            subject = subjects[entry[0]]
+            subject = subjects[entry if isinstance(entry, int) else entry[0]]
             if not subject:
                 continue
             there = table.setdefault(subject, entry)
-            if there is not entry:
+            if there != entry:
                 repeated.add(subject)
                 if self._is_better(entry, there):
                     table[subject] = entry
         return repeated
 
-    def _is_better(self, entry: list[int], there: list[int]) -> bool:
+    def _is_better(self, entry: Entry, there: Entry) -> bool:
         """Step 5.B.iv: whether a thread stands for its subject, not the other."""
-        if len(there) > 1:
+        if isinstance(there, list):
             return False
-        return len(entry) > 1 or (
-            self._is_reply(there[0]) and not self._is_reply(entry[0])
+        return isinstance(entry, list) or (
+            self._is_reply(there) and not self._is_reply(entry)
         )
