@@ -105,24 +105,40 @@ class Pattern:
     the pattern (RFC 3501 §6.3.8).
     """
 
-    __slots__ = ("_is_plain", "_pattern")
+    __slots__ = ("_head", "_pattern", "_tail", "_upper")
 
     def __init__(self, pattern: str) -> None:
         self._pattern = _WILDCARDS.sub(
             lambda run: "*" if "*" in run.group() else "%", pattern
         )
-        self._is_plain = "%" not in self._pattern and "*" not in self._pattern
+        self._upper = self._pattern.upper()
+        # what stands before and after the only wildcard, as most patterns have it
+        self._head: str | None = None
+        self._tail = ""
+        wildcards = _WILDCARDS.findall(self._pattern)
+        if len(wildcards) == 1:
+            self._head, _, self._tail = self._pattern.partition(wildcards[0])
 
     def matches(self, name: str) -> bool:
         """Whether the whole name matches; INBOX matches in any case."""
-        if _matches(self._pattern, name, self._is_plain):
+        head, tail = self._head, self._tail
+        if head is not None and name != "INBOX":
+            if not name.startswith(head) or not name.endswith(tail):
+                return False
+            end = len(name) - len(tail)
+            if len(head) > end:
+                return False
+            return "*" in self._pattern or "/" not in name[len(head) : end]
+        if _matches(self._pattern, name):
             return True
-        return name == "INBOX" and _matches(self._pattern.upper(), name, self._is_plain)
+        return name == "INBOX" and _matches(self._upper, name)
 
 
-def _matches(pattern: str, name: str, is_plain: bool) -> bool:  # noqa: FBT001
-    if is_plain or pattern == "*":
-        return pattern in {name, "*"}
+def _matches(pattern: str, name: str) -> bool:
+    if pattern in {name, "*"}:
+        return True
+    if "*" not in pattern and "%" not in pattern:
+        return False
     # positions in the pattern where a match of the name so far may stand
     states = _widened({0}, pattern)
     for character in name:

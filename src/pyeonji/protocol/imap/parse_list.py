@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.protocol.imap import names
@@ -23,6 +25,7 @@ _SELECTIONS: Final = frozenset(
 )
 _BASES: Final = frozenset({b"SUBSCRIBED", b"SPECIAL-USE"})
 _RETURNS: Final = frozenset({b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"MYRIGHTS"})
+_STATUS_LIST: Final = re.compile(rb"\([A-Za-z0-9 -]{1,200}\)")
 _STATUS_ITEMS: Final = {item.value: item for item in StatusItem}
 
 
@@ -140,18 +143,19 @@ def _returns(
 
 def status_items(arguments: Arguments) -> tuple[StatusItem, ...]:
     """The items of STATUS, in parentheses, each once."""
-    arguments.expect(b"(")
+    return _status_items(arguments.matched(_STATUS_LIST, "status items"))
+
+
+@lru_cache(maxsize=256)
+def _status_items(octets: bytes) -> tuple[StatusItem, ...]:
+    """Clients send the same list for every mailbox, so it is read once."""
     items: list[StatusItem] = []
-    while not arguments.take(b")"):
-        if items:
-            arguments.space()
-        item = _STATUS_ITEMS.get(arguments.word())
+    for word in octets[1:-1].upper().split(b" "):
+        item = _STATUS_ITEMS.get(word)
         if item is None:
             raise BadSyntax("unknown status item")
         if item not in items:
             items.append(item)
-    if not items:
-        raise BadSyntax("empty list")
     return tuple(items)
 
 

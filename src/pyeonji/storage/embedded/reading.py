@@ -63,7 +63,9 @@ _MAILBOXES: Final = (
 )
 
 
+@lru_cache(maxsize=4096)
 def _mailbox(row: tuple[Any, ...]) -> Mailbox:
+    """A row as a value; the same row again, as most are, costs only a look-up."""
     return Mailbox(
         id=MailboxId(row[0]),
         name=row[1],
