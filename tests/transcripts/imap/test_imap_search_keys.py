@@ -174,3 +174,24 @@ def test_object_ids() -> None:
                 assert said.startswith(heard), (asked, said)
 
     asyncio.run(run())
+
+
+def test_filters_are_set_as_metadata() -> None:
+    """A filter is made, changed and deleted by SETMETADATA (RFC 5466 §3.2)."""
+    with_letters(
+        FUZZY,
+        r"""
+        C: a007 SETMETADATA "" (/private/filters/values/on-the-road "OR SMALLER 5 FROM \"user@example.com\"")
+        S: a007 OK <any>
+        C: b SEARCH FILTER on-the-road
+        S: * SEARCH 6
+        S: b OK That is all.
+        C: c UID SEARCH RETURN (COUNT) NOT FILTER ON-THE-ROAD
+        S: * ESEARCH (TAG "c") UID COUNT 5
+        S: c OK That is all.
+        C: d SETMETADATA "" (/private/filters/values/on-the-road NIL)
+        S: d OK <any>
+        C: e SEARCH FILTER on-the-road
+        S: e NO [UNDEFINED-FILTER on-the-road] No such filter.
+        """,
+    )
