@@ -1,8 +1,11 @@
 # ruff: noqa: E501 - lines as they are on the wire
 """CONDSTORE and QRESYNC (RFC 7162): a client that keeps a copy."""
 
+import asyncio
+import zlib
+
 import pytest
-from tests.transcripts.imap.imap_play import play
+from tests.transcripts.imap.imap_play import play, stage
 from tests.transcripts.imap.test_imap_selected import with_letters
 
 SELECTED = """
@@ -384,3 +387,28 @@ def test_unauthenticate() -> None:
         """,
         log_in=False,
     )
+
+
+def test_unauthenticate_ends_compression() -> None:
+    """RFC 8437 §4.1: what comes after its line, and after the OK, is in clear."""
+
+    async def run() -> None:
+        async with stage() as system:
+            client = system.client()
+            await client.log_in()
+            heard = await client.ask(b"a COMPRESS DEFLATE\r\n")
+            assert heard.startswith(b"a OK ")
+            deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+            octets = deflate.compress(b"b UNAUTHENTICATE\r\n") + deflate.flush()
+            heard = await client.ask(octets + b"c CAPABILITY\r\n")
+            cut = heard.index(b"* CAPABILITY IMAP4rev1 ")
+            inflated = zlib.decompressobj(-15).decompress(heard[:cut])
+            assert inflated == b"b OK Who comes next?\r\n"
+            clear = heard[cut:]
+            assert b"AUTH=" in clear
+            heard = await client.ask(b"d LOGIN kim@example.test secret\r\n")
+            assert heard.startswith(b"d OK ")
+            client.transport.close()
+            await asyncio.sleep(0)
+
+    asyncio.run(run())

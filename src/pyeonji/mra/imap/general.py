@@ -82,6 +82,8 @@ async def unauthenticate(session: Session, command: commands.Unauthenticate) -> 
     """Forget who it is; the connection can be used by another (RFC 8437 §3)."""
     session.unauthenticate()
     session.tagged(command.tag, b"OK", "Who comes next?")
+    if session.connection.compressed:  # the OK is the last in it (RFC 8437 §4.1)
+        session.connection.stop_compression()
     session.connection.stop_compression()  # RFC 8437 §3
 
 
