@@ -114,8 +114,10 @@ def test_notify() -> None:
     first, second, third = found.groups
     assert first.which is Watched.SELECTED_DELAYED
     assert len(first.items) == 2
-    assert (second.names, second.events) == (("Lists", "a/b"), frozenset())
-    assert (third.names, third.events) == (("INBOX",), {b"MAILBOXNAME"})
+    assert second.names == ("Lists", "a/b")
+    assert second.events == frozenset()
+    assert third.names == ("INBOX",)
+    assert third.events == frozenset({b"MAILBOXNAME"})
     assert parse_notify.parse_notify(b"t", Arguments([b" NONE"])).groups == ()
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.ids import Uid
+from pyeonji.mra.imap import places
 from pyeonji.mra.imap.append import check_room, decide
 from pyeonji.mra.imap.incoming import Unkeepable
 from pyeonji.mra.imap.sections import Message, SectionReader
@@ -63,8 +64,11 @@ async def _copy(session: Session, appending: Appending, url: MessageUrl) -> None
     """Raises BadUrl, NoSuchMailbox, Unkeepable, OverQuota."""
     if not _is_ours(session, url):
         raise BadUrl("another server or user")
-    account = session.account
-    mailbox = await account.mailbox(url.mailbox)
+    try:
+        place = await places.find_selectable(session, url.mailbox, "r")
+    except places.NoRight:
+        raise BadUrl("no right to read") from None
+    account, mailbox = place.account, place.mailbox
     if url.uid_validity not in {None, mailbox.uid_validity}:
         raise BadUrl("another UIDVALIDITY")
     rows = await account.select(
