@@ -55,8 +55,9 @@ _REFUSABLE: Final = tuple(REFUSALS)
 
 def _tag_of(session: Session, event: Any) -> bytes:
     """The tag that an answer to this event has to carry."""
-    if isinstance(event, commands.Command | commands.Refused):
-        return event.tag
+    tag: bytes | None = getattr(event, "tag", None)  # of commands, and refused ones
+    if tag is not None:
+        return tag
     if isinstance(event, commands.IdleEnded):
         return session.idle_tag or b"*"
     if isinstance(event, commands.SaslResponse):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mra.imap import places
 from pyeonji.protocol.imap.commands import StatusItem
@@ -17,16 +19,28 @@ if TYPE_CHECKING:
     from pyeonji.protocol.imap import commands
     from pyeonji.storage.mailboxes import Mailbox
 
-COUNTERS: Final[dict[StatusItem, Callable[[Mailbox], int]]] = {
-    StatusItem.MESSAGES: lambda mailbox: mailbox.exists,
-    StatusItem.UIDNEXT: lambda mailbox: mailbox.uid_next,
-    StatusItem.UIDVALIDITY: lambda mailbox: mailbox.uid_validity,
-    StatusItem.UNSEEN: lambda mailbox: mailbox.unseen,
-    StatusItem.SIZE: lambda mailbox: mailbox.octets,
-    StatusItem.HIGHESTMODSEQ: lambda mailbox: mailbox.highest_mod_seq,
-    StatusItem.DELETED: lambda mailbox: mailbox.deleted,
+COUNTERS: Final = {
+    StatusItem.MESSAGES: "exists",
+    StatusItem.UIDNEXT: "uid_next",
+    StatusItem.UIDVALIDITY: "uid_validity",
+    StatusItem.UNSEEN: "unseen",
+    StatusItem.SIZE: "octets",
+    StatusItem.HIGHESTMODSEQ: "highest_mod_seq",
+    StatusItem.DELETED: "deleted",
 }
-"""What stands in the row of a mailbox."""
+"""What stands in the row of a mailbox, and in which field."""
+
+
+@lru_cache(maxsize=256)
+def _plan(
+    items: tuple[StatusItem, ...],
+) -> tuple[bytes, Callable[[Mailbox], Any] | None]:
+    """The template of a response, and what gets its values if a row has them all."""
+    pieces = [item.value + b" " + _FORMS.get(item, b"%d") for item in items]
+    template = b"* STATUS %b (" + b" ".join(pieces) + b")\r\n"
+    if len(items) < 2 or not COUNTERS.keys() >= set(items):
+        return template, None
+    return template, attrgetter(*(COUNTERS[item] for item in items))
 
 
 async def status(session: Session, command: commands.Status) -> None:
@@ -41,24 +55,27 @@ async def status(session: Session, command: commands.Status) -> None:
 class Lines:
     """Makes the STATUS responses of one command: a template, and its values."""
 
+    __slots__ = ("_getter", "_items", "_session", "_template")
+
     def __init__(self, session: Session, items: Sequence[StatusItem]) -> None:
         self._session = session
         self._items = items
-        self._getters = [COUNTERS.get(item) for item in items]
-        pieces = [item.value + b" " + _FORMS.get(item, b"%d") for item in items]
-        self._template = b"* STATUS %b (" + b" ".join(pieces) + b")\r\n"
+        self._template, self._getter = _plan(tuple(items))
 
     async def of(self, place: Place) -> bytes:
         """The response for one mailbox."""
-        mailbox = place.mailbox
-        values: list[int | bytes] = []
-        for item, getter in zip(self._items, self._getters, strict=True):
-            if getter is not None:
-                values.append(getter(mailbox))
-            else:
-                values.append(await self._other(item, place))
         name = self._session.name(place.name)
+        if self._getter is not None:
+            return self._template % (name, *self._getter(place.mailbox))
+        values = [await self._value(item, place) for item in self._items]
         return self._template % (name, *values)
+
+    async def _value(self, item: StatusItem, place: Place) -> int | bytes:
+        field = COUNTERS.get(item)
+        if field is not None:
+            value: int = getattr(place.mailbox, field)
+            return value
+        return await self._other(item, place)
 
     async def _other(self, item: StatusItem, place: Place) -> int | bytes:
         match item:

@@ -66,6 +66,8 @@ class Subscribe(Command):
 class StatusItem(Enum):
     """What STATUS can tell (RFC 3501 §6.3.10 and many after it)."""
 
+    __hash__ = object.__hash__  # members are equal to themselves only; Enum's is slow
+
     MESSAGES = b"MESSAGES"
     RECENT = b"RECENT"
     UIDNEXT = b"UIDNEXT"
