@@ -307,3 +307,35 @@ def test_append_and_replace() -> None:
         """,
         accounts=["lee"],
     )
+
+
+def test_rights_given_by_another() -> None:
+    """Who has "a" may give rights, too, not only the owner (RFC 4314 §2.1)."""
+    play(
+        r"""
+        C: a CREATE Team
+        S: a OK [MAILBOXID (<any>)] Made.
+        C: b SETACL Team lee@example.test lra
+        S: b OK Done.
+        Clee: a SETACL user/kim@example.test/Team choi@example.test lrs
+        Slee: a OK Done.
+        Cchoi: a LIST "" user/*
+        Schoi: * LIST (\HasNoChildren) "/" user/kim@example.test/Team
+        Schoi: a OK Done.
+        C: c CREATE Team/Below
+        S: c OK [MAILBOXID (<any>)] Made.
+        C: d DELETE Team
+        S: d OK Deleted.
+        Cchoi: b LIST "" user/*
+        Schoi: * LIST (\HasNoChildren) "/" user/kim@example.test/Team/Below
+        Schoi: b OK Done.
+        Cchoi: c SELECT user/kim@example.test/Team
+        Schoi: c NO [NONEXISTENT] No such mailbox.
+        C: e CREATE Team
+        S: e OK [MAILBOXID (<any>)] Made.
+        C: f GETACL Team
+        S: * ACL Team kim@example.test lrswipkxteacd
+        S: f OK That is all.
+        """,
+        accounts=["lee", "choi"],
+    )
