@@ -62,6 +62,12 @@ def test_without_lookup_it_does_not_exist() -> None:
         Slee: d NO [NONEXISTENT] No such mailbox.
         Clee: e LIST "" user/*
         Slee: e OK Done.
+        Clee: e1 CREATE user/kim@example.test/Projects/B
+        Slee: e1 NO [NOPERM] You have no right to do that.
+        Clee: e2 CREATE user/kim@example.test/nosuch/B
+        Slee: e2 NO [NOPERM] You have no right to do that.
+        Clee: e3 CREATE user/nobody@example.test/B
+        Slee: e3 NO [NOPERM] You have no right to do that.
         Clee: f SELECT user/nobody@example.test/INBOX
         Slee: f NO [NONEXISTENT] No such mailbox.
         C: b SETACL Projects/A lee@example.test lr

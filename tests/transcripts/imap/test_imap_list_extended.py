@@ -171,6 +171,6 @@ def test_names_in_utf8() -> None:
         C: f CREATE user
         S: f NO [CANNOT] Not with this mailbox.
         C: g CREATE shared/x
-        S: g NO [NONEXISTENT] No such mailbox.
+        S: g NO [NOPERM] You have no right to do that.
         """
     )

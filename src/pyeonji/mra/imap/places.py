@@ -190,20 +190,22 @@ async def place_for_new(
     """Where a mailbox may be made, and the nearest one above it.
 
     Raises:
-        NoRight: the user has no "k" right above (RFC 4314 §4).
+        NoRight: the user has no "k" right above (RFC 4314 §4). The same where
+            there is no such account or nothing that the user may know of: the
+            answer must not tell the difference.
         MailboxIsFixed: the name of a namespace itself.
-        NoSuchMailbox: the user can't know of anything there.
     """
     if f"{name}/" in _RESERVED:
         raise MailboxIsFixed(name)
-    where = await whereabouts(session, name)
+    try:
+        where = await whereabouts(session, name)
+    except NoSuchMailbox:
+        raise NoRight(name) from None
     above = await nearest(session, where)
     user = user_of(session)
     if where.owner.id == user.id:
         return where, above
     if above is not None:
-        if not above.has("l"):
-            raise NoSuchMailbox(name)
         if not above.has("k"):
             raise NoRight(name)
     elif not (user.administrator and where.prefix == SHARED):
