@@ -42,8 +42,6 @@ JOINS: Final = (
 )
 """Events that need not wait for the answers of APPENDs before them."""
 
-UTF8_ACCEPT: Final = b"UTF8=ACCEPT"
-
 
 async def append(session: Session, command: commands.Append) -> None:
     """Decide whether the first message may come."""
@@ -156,7 +154,6 @@ def _message(
     check_room(appending, head.size_octets)
     house = session.house
     is_large = appending.catenating or head.size_octets > SMALL_BLOB_OCTETS
-    accepts_utf8 = UTF8_ACCEPT in session.enabled
     appending.messages.append(
         Incoming(
             flags=bits,
@@ -165,7 +162,7 @@ def _message(
             if head.internal_date is None
             else head.internal_date,
             binary=head.form is MessageForm.BINARY,
-            eight_bit_allowed=accepts_utf8,
+            eight_bit_allowed=session.enabled.utf8,
             spool=house.spool() if is_large else None,
         )
     )

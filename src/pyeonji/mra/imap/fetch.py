@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.message.prepare import prepare
 from pyeonji.mra.imap.changed import narrowed
 from pyeonji.mra.imap.fetch_plan import RULES, Plan, plan_of
 from pyeonji.mra.imap.limiting import limited
-from pyeonji.mra.imap.sections import Message
+from pyeonji.mra.imap.sections import Message, UnknownEncoding, header_values
+from pyeonji.mra.pop3.surrogate import surrogate
 from pyeonji.protocol.imap.commands import Simple
+from pyeonji.storage.content import StoredOctets
 from pyeonji.storage.mailboxes import SEEN, Column, FlagChange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-    from pyeonji.mra.imap.sections import SectionReader
+    from pyeonji.mra.imap.sections import Reader
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
     from pyeonji.storage.mailboxes import Row
@@ -41,21 +44,31 @@ async def fetch(session: Session, command: commands.Fetch) -> None:
     may_set = not selected.read_only and "s" in selected.rights
     if plan.sets_seen and ranges and may_set:
         plan = await _set_seen(session, plan, ranges)
-    missing = await send(session, plan, ranges)
+    try:
+        missing = await send(session, plan, ranges)
+    except UnknownEncoding:
+        await session.updates(expunges=command.by_uid, only_if_dirty=True)
+        session.tagged(command.tag, b"NO", "Unknown encoding.", b"UNKNOWN-CTE")
+        return
     if missing or Simple.MODSEQ in plan.items:
         selected.dirty = True  # what was told may lie beyond others' changes
     # without UID, numbers must stay as they are until the end (RFC 3501 §7.4.1)
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
     if limit:
-        session.tagged(command.tag, b"OK", "The newest of them.", limit)
+        text, code = "The newest of them.", limit
     elif missing:
-        session.tagged(command.tag, b"OK", "Some are gone.", b"EXPUNGEISSUED")
+        text, code = "Some are gone.", b"EXPUNGEISSUED"
     else:
-        session.tagged(command.tag, b"OK", "That is all.")
+        text, code = "That is all.", b""
+    session.tagged(command.tag, b"OK", text, code)
 
 
 async def send(session: Session, plan: Plan, ranges: Sequence[tuple[int, int]]) -> int:
-    """FETCH responses for messages of the selected mailbox; how many are gone."""
+    """FETCH responses for messages of the selected mailbox; how many are gone.
+
+    Raises:
+        UnknownEncoding: BINARY of a part whose encoding nobody knows.
+    """
     selected = session.selected
     missing = 0
     written = 0
@@ -68,14 +81,8 @@ async def send(session: Session, plan: Plan, ranges: Sequence[tuple[int, int]]) 
         missing += sum(count(low, high) for low, high in portion) - len(rows)
         if not rows:
             continue
-        if plan.sections:
-            written += await _write_bodies(session, plan, rows)
-        else:
-            columns = plan.by_column(rows)
-            numbers = plan.numbers(columns[Column.UID], selected)
-            octets = plan.write(numbers, columns, selected)
-            session.write(octets)
-            written += len(octets)
+        write = _write_bodies if plan.sections else _write_columns
+        written += await write(session, plan, rows)
     return missing
 
 
@@ -97,6 +104,50 @@ async def _set_seen(
     return plan_of(items, uid_only=session.enabled.uid_only)
 
 
+async def _write_columns(session: Session, plan: Plan, rows: list[Row]) -> int:
+    """Send what needs no bodies; returns how many octets that was."""
+    selected = session.selected
+    columns = plan.by_column(rows)
+    await _downgrade(session, plan, columns)
+    headers = columns.get(Column.HEADER, ())
+    if headers and not session.enabled.utf8:
+        headers = [_as_ascii(header) for header in headers]
+    sections = [header_values(item, headers) for item in plan.headers]
+    numbers = plan.numbers(columns[Column.UID], selected)
+    octets = plan.write(numbers, columns, selected, sections)
+    session.write(octets)
+    return len(octets)
+
+
+async def _downgrade(
+    session: Session, plan: Plan, columns: dict[Column, Sequence[Any]]
+) -> None:
+    """Envelopes without UTF-8 for who has not enabled it (RFC 6855 §7, §8)."""
+    if session.enabled.utf8 or Simple.ENVELOPE not in plan.items:
+        return
+    envelopes = columns[Column.ENVELOPE]
+    if all(map(bytes.isascii, envelopes)):
+        return
+    shown = list(envelopes)
+    for at, envelope in enumerate(envelopes):
+        uid = columns[Column.UID][at]
+        if envelope.isascii():
+            continue
+        found = await session.selected.account.select(
+            session.selected.mailbox_id, [(uid, uid)], (Column.HEADER,)
+        )
+        if found:
+            shown[at] = prepare(_as_ascii(found[0][0])).envelope
+    columns[Column.ENVELOPE] = shown
+
+
+def _as_ascii(header: bytes) -> bytes:
+    """A header as a client may see it that has not enabled UTF-8."""
+    if header.isascii():
+        return header
+    return surrogate(StoredOctets(prefix=b"", body=header)).whole()
+
+
 async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
     """Send messages with body sections; returns what may be unsent at the end."""
     selected = session.selected
@@ -115,12 +166,14 @@ async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
         if not there:
             continue
         columns = plan.by_column(there)
+        await _downgrade(session, plan, columns)
+        utf8 = session.enabled.utf8
         messages = [
-            Message.of(found[uid], packed, prefix_size)
+            Message.of(found[uid], packed, prefix_size, utf8=utf8)
             for uid, packed, prefix_size in zip(
                 columns[Column.UID],
-                columns.get(Column.PARTS, (b"",) * len(there)),
-                columns.get(Column.PREFIX_SIZE, (0,) * len(there)),
+                columns[Column.PARTS],
+                columns[Column.PREFIX_SIZE],
                 strict=True,
             )
         ]
@@ -177,7 +230,7 @@ async def _write_large(
     write(b")\r\n")
 
 
-def _pieces(message: Message, reader: SectionReader) -> Iterator[bytes]:
+def _pieces(message: Message, reader: Reader) -> Iterator[bytes]:
     """A section's value in pieces."""
     span = reader.span(message)
     if span is None:

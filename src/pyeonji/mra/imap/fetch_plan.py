@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from pyeonji.mra.imap.sections import SectionReader
+from pyeonji.mra.imap.sections import is_own_header, reader_of
 from pyeonji.protocol.imap import responses
-from pyeonji.protocol.imap.commands import Section, SectionText, Simple
+from pyeonji.protocol.imap.commands import Section, Simple
 from pyeonji.protocol.imap.dates import date_times
 from pyeonji.protocol.imap.structure import basic_structure
 from pyeonji.storage.mailboxes import Column
@@ -22,8 +22,9 @@ from pyeonji.storage.mailboxes import Column
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pyeonji.mra.imap.sections import Reader
     from pyeonji.mra.imap.selected import Selected
-    from pyeonji.protocol.imap.commands import FetchItem
+    from pyeonji.protocol.imap.commands import Binary, FetchItem
     from pyeonji.storage.mailboxes import Row
 
     Columns = dict[Column, Sequence[Any]]
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 PORTION: Final = 2500
 """Messages asked of storage at once."""
 PORTION_OF_BODIES: Final = 250
-"""The same where their octets are wanted."""
+"""The same where their octets are wanted, or their headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,21 @@ RULES: Final[dict[Simple, _Rule]] = {
         lambda columns, _: date_times(columns[Column.INTERNAL_DATE]),
     ),
     Simple.MODSEQ: _column(Column.MOD_SEQ, b"MODSEQ (%d)"),
+    Simple.EMAILID: _column(Column.MESSAGE_ID, b"EMAILID (M%d)"),
+    Simple.THREADID: _column(Column.THREAD_ID, b"THREADID (T%d)"),
+    Simple.SAVEDATE: _Rule(
+        (Column.SAVE_DATE,),
+        b"SAVEDATE %b",
+        lambda columns, _: date_times(columns[Column.SAVE_DATE]),
+    ),
+    Simple.PREVIEW: _Rule(
+        (Column.PREVIEW,),
+        b"PREVIEW %b",
+        lambda columns, _: [
+            responses.string(text.encode("utf-8", "replace"))
+            for text in columns[Column.PREVIEW]
+        ],
+    ),
     Simple.RFC822_SIZE: _column(Column.SIZE, b"RFC822.SIZE %d"),
     Simple.ENVELOPE: _column(Column.ENVELOPE, b"ENVELOPE %b"),
     Simple.BODYSTRUCTURE: _column(Column.BODY_STRUCTURE, b"BODYSTRUCTURE %b"),
@@ -97,14 +113,14 @@ class Plan:
     uid_only: bool
     columns: tuple[Column, ...]  # UID first
     template: bytes
-    sections: tuple[SectionReader, ...]
+    sections: tuple[Reader, ...]  # empty where `headers`
+    headers: tuple[Section, ...]  # all sections, where they are of the header only
     sets_seen: bool
-    needs_parts: bool
 
     @property
     def portion(self) -> int:
         """Messages to take at once."""
-        return PORTION_OF_BODIES if self.sections else PORTION
+        return PORTION_OF_BODIES if self.sections or self.headers else PORTION
 
     def numbers(self, uids: Sequence[int], selected: Selected) -> Sequence[int]:
         """What stands before FETCH; with UIDONLY, the uids (RFC 9586 §3)."""
@@ -153,31 +169,28 @@ def plan_of(items: tuple[FetchItem, ...], *, uid_only: bool = False) -> Plan:
         head = b"* %d UIDFETCH ("
     columns = [Column.UID]
     pieces = []
-    sections = []
+    sections: list[Section | Binary] = []
     for item in items:
         if isinstance(item, Simple):
             rule = RULES[item]
             columns.extend(rule.columns)
             pieces.append(rule.placeholder)
         else:
-            sections.append(SectionReader(item))
+            sections.append(item)
             pieces.append(item.label.replace(b"%", b"%%") + b" %b")
-    needs_parts = any(
-        item.path or item.text is not SectionText.ALL
-        for item in items
-        if isinstance(item, Section)
-    )
-    if sections:
-        columns.append(Column.SIZE)
-    if needs_parts:
-        columns.extend((Column.PARTS, Column.PREFIX_SIZE))
+    headers = tuple(item for item in sections if isinstance(item, Section))
+    if not all(map(is_own_header, sections)):
+        headers = ()
+        columns.extend((Column.SIZE, Column.PARTS, Column.PREFIX_SIZE))
+    elif headers:
+        columns.append(Column.HEADER)
     return Plan(
         items=items,
         columns=tuple(dict.fromkeys(columns)),
         head=head,
         uid_only=uid_only,
         template=head + b" ".join(pieces) + b")\r\n",
-        sections=tuple(sections),
-        sets_seen=any(not item.peek for item in items if isinstance(item, Section)),
-        needs_parts=needs_parts,
+        sections=() if headers else tuple(map(reader_of, sections)),
+        headers=headers,
+        sets_seen=not all(item.peek for item in sections),
     )

@@ -60,6 +60,7 @@ async def enable(session: Session, command: commands.Enable) -> None:
     wanted = [name for name in command.capabilities if name in ENABLED_BY_CLIENT]
     had_condstore = session.enabled.mod_seqs
     new = session.enabled.turn_on(wanted)
+    session.machine.utf8 = session.enabled.utf8
     names = [SPELLINGS.get(name, name) for name in new]
     session.write(responses.untagged(b" ".join([b"ENABLED", *names])))
     session.machine.utf8 = session.enabled.utf8
@@ -73,7 +74,7 @@ async def enable(session: Session, command: commands.Enable) -> None:
 
 
 ENABLED_BY_CLIENT: frozenset[bytes] = frozenset(
-    {b"CONDSTORE", b"QRESYNC", b"UIDONLY", b"IMAP4REV2"}
+    {b"CONDSTORE", b"QRESYNC", b"UIDONLY", b"IMAP4REV2", b"UTF8=ACCEPT"}
 )
 """Extensions that wait for ENABLE; each must be announced too."""
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.message.encoding import decode, is_known
 from pyeonji.message.parts import SectionKind, unpack
-from pyeonji.protocol.imap.commands import SectionText
+from pyeonji.mra.pop3.surrogate import surrogate
+from pyeonji.protocol.imap.commands import Section, SectionText
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pyeonji.message.parts import PartMap
-    from pyeonji.protocol.imap.commands import Section
+    from pyeonji.protocol.imap.commands import Binary
     from pyeonji.storage.content import StoredOctets
 
 _KINDS: Final = {
@@ -35,8 +39,23 @@ class Message:
     prefix_size: int
 
     @classmethod
-    def of(cls, octets: StoredOctets, packed: bytes, prefix_size: int) -> Message:
-        """From what storage keeps; a broken part map leaves only the whole."""
+    def of(
+        cls,
+        octets: StoredOctets,
+        packed: bytes,
+        prefix_size: int,
+        *,
+        utf8: bool = True,
+    ) -> Message:
+        """From what storage keeps; a broken part map leaves only the whole.
+
+        Without `utf8` a header in UTF-8 is shown as ASCII (RFC 6855 §7, §8); what
+        that adds to it shifts all behind it as the prefix does.
+        """
+        if not utf8:
+            shown = surrogate(octets)
+            prefix_size += len(shown) - len(octets)
+            octets = shown
         if not packed:
             return cls(octets, None, 0)
         try:
@@ -104,6 +123,123 @@ class SectionReader:
         """A section as FETCH sends it: a literal, or NIL where it does not exist."""
         octets = self.octets(message)
         return b"NIL" if octets is None else b"{%d}\r\n%b" % (len(octets), octets)
+
+
+class UnknownEncoding(Exception):
+    """BINARY of a part whose transfer encoding nobody knows (RFC 3516 §4.3)."""
+
+
+class BinaryReader:
+    """Reads the decoded octets of one part of any message."""
+
+    __slots__ = ("_partial", "_path", "_size")
+
+    def __init__(self, item: Binary) -> None:
+        self._path = ".".join(map(str, item.path))
+        self._size = item.size
+        self._partial = item.partial
+
+    def span(self, message: Message) -> None:  # noqa: ARG002 - as SectionReader's
+        """Decoded octets are never a run of the message's."""
+        return
+
+    def value(self, message: Message) -> bytes:
+        """A literal, a literal8 where there is NUL, NIL, or a number for SIZE.
+
+        Raises:
+            UnknownEncoding.
+        """
+        octets = self._decoded(message)
+        if self._size:
+            return b"%d" % len(octets or b"")
+        if octets is None:
+            return b"NIL"
+        if self._partial is not None:
+            octets = octets[self._partial[0] : sum(self._partial)]
+        mark = b"~" if b"\0" in octets else b""
+        return b"%b{%d}\r\n%b" % (mark, len(octets), octets)
+
+    def _decoded(self, message: Message) -> bytes | None:
+        if not self._path:  # a message as a whole has no transfer encoding
+            return message.octets.whole()
+        parts = message.parts
+        if parts is None:
+            return None
+        found = parts.section(self._path, SectionKind.WHOLE)
+        if found is None:
+            return None
+        start, end = found[0] + message.prefix_size, found[1] + message.prefix_size
+        octets = message.octets.slice(start, end)
+        if parts.is_multipart(self._path):
+            return octets
+        encoding = parts.encoding(self._path) or ""
+        if not is_known(encoding):
+            raise UnknownEncoding
+        return decode(octets, encoding)
+
+
+Reader = SectionReader | BinaryReader
+
+
+def reader_of(item: Section | Binary) -> Reader:
+    """What reads this item."""
+    return SectionReader(item) if isinstance(item, Section) else BinaryReader(item)
+
+
+_HEADERS: Final = frozenset(
+    {SectionText.HEADER, SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT}
+)
+
+
+def is_own_header(item: object) -> bool:
+    """Whether an item asks only for the message's own header."""
+    return isinstance(item, Section) and not item.path and item.text in _HEADERS
+
+
+def header_values(item: Section, headers: Sequence[bytes]) -> list[bytes]:
+    """Such an item of many messages, from their headers, as FETCH sends it."""
+    partial = item.partial
+    if item.text is SectionText.HEADER_FIELDS and partial is None:
+        return _fields_of_many(headers, item.fields)
+    octets: Iterable[bytes] = headers
+    if item.fields:
+        pattern = _pattern(item.fields)
+        wanted = item.text is SectionText.HEADER_FIELDS
+        octets = (_filtered(header, pattern, wanted=wanted) for header in headers)
+    if partial is not None:
+        octets = (some[partial[0] : sum(partial)] for some in octets)
+    return [b"{%d}\r\n%b" % (len(some), some) for some in octets]
+
+
+def _fields_of_many(headers: Sequence[bytes], fields: tuple[bytes, ...]) -> list[bytes]:
+    r"""Named fields of many headers: one search over all of them.
+
+    Headers are joined by a line that has only NUL, which the search finds too,
+    so that its results fall apart again at the right places. A call for each
+    message would take four times as long.
+    """
+    joined = b"\n" + b"\n\0\n".join(
+        header if header.endswith(b"\n") else header + b"\r\n" for header in headers
+    )
+    if joined.count(b"\0") != len(headers) - 1:  # NUL in a header
+        pattern = _pattern(fields)
+        found = [_filtered(header, pattern, wanted=True) for header in headers]
+        return [b"{%d}\r\n%b" % (len(some), some) for some in found]
+    pieces = b"".join(_joined_pattern(fields).findall(joined)).split(b"\n\0")
+    return [
+        b"{%d}\r\n%b\n\r\n" % (len(piece) + 2, piece[1:]) if piece else b"{2}\r\n\r\n"
+        for piece in pieces
+    ]
+
+
+@lru_cache(maxsize=256)
+def _joined_pattern(fields: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    """Whole fields, from the line end before them to before their own."""
+    names = b"|".join(map(re.escape, fields))
+    return re.compile(
+        rb"\n(?:\x00|(?:" + names + rb")[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+)",
+        re.IGNORECASE,
+    )
 
 
 @lru_cache(maxsize=256)

@@ -39,6 +39,10 @@ TABLE: Final = (
     Capability(b"UIDPLUS", When.AFTER_LOGIN),  # RFC 4315
     Capability(b"MULTIAPPEND", When.AFTER_LOGIN),  # RFC 3502
     Capability(b"CATENATE", When.AFTER_LOGIN),  # RFC 4469
+    Capability(b"BINARY", When.AFTER_LOGIN),  # RFC 3516
+    Capability(b"UTF8=ACCEPT", When.AFTER_LOGIN),  # RFC 6855
+    Capability(b"PREVIEW", When.AFTER_LOGIN),  # RFC 8970
+    Capability(b"SAVEDATE", When.AFTER_LOGIN),  # RFC 8514
     Capability(b"REPLACE", When.AFTER_LOGIN),  # RFC 8508
     Capability(b"MOVE", When.AFTER_LOGIN),  # RFC 6851
     Capability(b"UNSELECT", When.AFTER_LOGIN),  # RFC 3691

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyeonji.protocol.imap.commands import (
+    Binary,
     Copy,
     Expunge,
     Fetch,
@@ -25,6 +26,9 @@ from pyeonji.protocol.imap.parse_mailbox import mailbox
 from pyeonji.protocol.imap.parse_sync import fetch_modifiers, unchanged_since
 from pyeonji.protocol.imap.tokens import Arguments, BadSyntax
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _FAST: Final = (Simple.FLAGS, Simple.INTERNALDATE, Simple.RFC822_SIZE)
 MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {
     b"ALL": (*_FAST, Simple.ENVELOPE),
@@ -32,7 +36,7 @@ MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {
     b"FULL": (*_FAST, Simple.ENVELOPE, Simple.BODY),
 }
 
-ITEMS: Final[dict[bytes, FetchItem]] = {item.value: item for item in Simple} | {
+ITEMS: Final[Mapping[bytes, FetchItem]] = {item.value: item for item in Simple} | {
     b"RFC822": Section(label=b"RFC822"),
     b"RFC822.HEADER": Section(
         label=b"RFC822.HEADER", text=SectionText.HEADER, peek=True
@@ -40,6 +44,7 @@ ITEMS: Final[dict[bytes, FetchItem]] = {item.value: item for item in Simple} | {
     b"RFC822.TEXT": Section(label=b"RFC822.TEXT", text=SectionText.TEXT),
 }
 
+_BINARY: Final = frozenset({b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"})
 _NAME: Final = re.compile(rb"[A-Za-z0-9.]+")
 _PATH: Final = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
 _SECTION_TEXT: Final = re.compile(rb"[A-Za-z.]+")
@@ -109,10 +114,33 @@ def _item(arguments: Arguments, name: bytes) -> FetchItem:
     name = name.upper()
     if arguments.peek() == 0x5B and name in {b"BODY", b"BODY.PEEK"}:
         return _section(arguments, peek=name == b"BODY.PEEK")
+    if arguments.peek() == 0x5B and name in _BINARY:
+        return _binary(arguments, name)
+    if name == b"PREVIEW" and arguments.take(b" ("):
+        # LAZY may be answered as if it had not been said: ours are at hand
+        if arguments.word() != b"LAZY":
+            raise BadSyntax("unknown modifier of PREVIEW")
+        arguments.expect(b")")
+        return Simple.PREVIEW
     item = ITEMS.get(name)
     if item is None:
         raise BadSyntax("unknown fetch item")
     return item
+
+
+def _binary(arguments: Arguments, name: bytes) -> Binary:
+    """BINARY, BINARY.PEEK or BINARY.SIZE, a part in brackets (RFC 3516 §7)."""
+    arguments.expect(b"[")
+    path, written = _path(arguments)
+    arguments.expect(b"]")
+    size = name == b"BINARY.SIZE"
+    label = b"%b[%b]" % (b"BINARY.SIZE" if size else b"BINARY", written)
+    partial = None if size else _partial(arguments)
+    if partial is not None:
+        label += b"<%d>" % partial[0]
+    return Binary(
+        label=label, path=path, peek=name != b"BINARY", size=size, partial=partial
+    )
 
 
 def _section(arguments: Arguments, *, peek: bool) -> Section:

@@ -199,12 +199,21 @@ class Arguments:
         found = _PLAIN_QUOTED.match(self._line, self._at)
         if found is not None:
             self._at = found.end()
-            return found.group(1)
+            return self._checked(found.group(1))
         found = _QUOTED.match(self._line, self._at)
         if found is None:
             raise BadSyntax("bad quoted string")
         self._at = found.end()
-        return _ESCAPE.sub(rb"\1", found.group(1))
+        return self._checked(_ESCAPE.sub(rb"\1", found.group(1)))
+
+    def _checked(self, text: bytes) -> bytes:
+        """What is quoted must be UTF-8 where that was enabled (RFC 6855 §3)."""
+        if self.utf8 and not text.isascii():
+            try:
+                text.decode("utf-8")
+            except UnicodeDecodeError:
+                raise BadSyntax("not UTF-8") from None
+        return text
 
     def string8(self) -> bytes:
         """A string, or a literal8, which may have NUL (RFC 3516 §7)."""

@@ -34,6 +34,7 @@ from pyeonji.protocol.imap.commands.mailboxes import (
     Subscribe,
 )
 from pyeonji.protocol.imap.commands.messages import (
+    Binary,
     Check,
     Close,
     Copy,
@@ -117,6 +118,7 @@ __all__ = [
     "Append",
     "AppendEnded",
     "Authenticate",
+    "Binary",
     "CancelUpdate",
     "Capability",
     "Check",

@@ -48,6 +48,10 @@ class Simple(Enum):
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     BODY = b"BODY"
     MODSEQ = b"MODSEQ"  # RFC 7162 §3.1.4.2
+    EMAILID = b"EMAILID"  # RFC 8474 §5.1
+    THREADID = b"THREADID"  # RFC 8474 §5.2
+    SAVEDATE = b"SAVEDATE"  # RFC 8514 §4.2
+    PREVIEW = b"PREVIEW"  # RFC 8970 §3.1
 
 
 class SectionText(Enum):
@@ -77,7 +81,18 @@ class Section:
     partial: tuple[int, int] | None = None  # first octet, number of octets
 
 
-FetchItem = Simple | Section
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binary:
+    """BINARY[part]<partial> or BINARY.SIZE[part]: decoded octets (RFC 3516 §4.2)."""
+
+    label: bytes
+    path: tuple[int, ...] = ()
+    peek: bool = False
+    size: bool = False  # only how many there are
+    partial: tuple[int, int] | None = None
+
+
+FetchItem = Simple | Section | Binary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

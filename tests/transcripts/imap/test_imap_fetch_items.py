@@ -1,0 +1,129 @@
+"""Fetch items of RFC 3516, 6855, 8474, 8514 and 8970."""
+
+from __future__ import annotations
+
+from tests.transcripts.imap.imap_play import play
+
+LETTER = "Subject: hi\n\nSome text."
+
+
+def append(*lines: str, arguments: str = "") -> str:
+    octets = sum(len(line.encode()) + 2 for line in lines)
+    said = "".join(f"        C: {line}\n" for line in lines)
+    return f"""
+        C: a APPEND INBOX {arguments}{{{octets}+}}
+{said}        C:
+        S: a OK [APPENDUID <n> <n>] Kept.
+    """
+
+
+SELECT = """
+        C: b SELECT INBOX
+        S: <all>b OK [READ-WRITE] <any>
+"""
+
+
+def test_binary() -> None:
+    r"""BINARY, BINARY.PEEK, BINARY.SIZE, UNKNOWN-CTE (RFC 3516 §4)."""
+    play(
+        append("MIME-Version: 1.0", "Content-Transfer-Encoding: base64", "", "AGE=")
+        + append("Content-Transfer-Encoding: x-own", "", "abc")
+        + SELECT
+        + r"""
+        C: c FETCH 1 (BINARY.SIZE[1] BINARY.PEEK[1])
+        """
+        "S: * 1 FETCH (BINARY.SIZE[1] 2 BINARY[1] ~{2}"
+        """
+        S: \0a)
+        S: c OK <any>
+        """
+        r"""
+        C: d FETCH 1 (BINARY[1]<1.5>)
+        S: * 1 FETCH (BINARY[1]<1> {1}
+        S: a FLAGS (\Seen \Recent))
+        S: d OK <any>
+        C: e FETCH 2 BINARY.PEEK[1]
+        S: e NO [UNKNOWN-CTE] Unknown encoding.
+        C: f FETCH 2 BINARY.SIZE[1]
+        S: f NO [UNKNOWN-CTE] Unknown encoding.
+        C: g FETCH 1 BINARY[HEADER]
+        S: g BAD <any>
+        C: h FETCH 1 BINARY.SIZE[1]<0.1>
+        S: h BAD <any>
+        """
+    )
+
+
+def test_preview_ids_and_save_date() -> None:
+    """PREVIEW (RFC 8970 §3), EMAILID, THREADID (RFC 8474 §5), SAVEDATE (RFC 8514)."""
+    play(
+        append("Subject: hi", "", "Some text.")
+        + SELECT
+        + """
+        C: c FETCH 1 (PREVIEW)
+        S: * 1 FETCH (PREVIEW "Some text.")
+        S: c OK <any>
+        C: d FETCH 1 (PREVIEW (LAZY) UID)
+        S: * 1 FETCH (PREVIEW "Some text." UID 1)
+        S: d OK <any>
+        C: e FETCH 1 PREVIEW (SOON)
+        S: e BAD <any>
+        C: f FETCH 1 (EMAILID THREADID)
+        S: * 1 FETCH (EMAILID (M<n>) THREADID (T<n>))
+        S: f OK <any>
+        C: g FETCH 1 SAVEDATE
+        S: * 1 FETCH (SAVEDATE "<any> +0000")
+        S: g OK <any>
+        """
+    )
+
+
+def test_utf8_headers() -> None:
+    """UTF-8 in and out once it was enabled, ASCII else (RFC 6855 §3, §4, §7)."""
+    play(
+        """
+        C: a APPEND INBOX {19+}
+        C: Subject: 편지
+        C:
+        C:
+        S: a NO [CANNOT] <any>
+        C: b ENABLE UTF8=ACCEPT
+        S: * ENABLED UTF8=ACCEPT
+        S: b OK <any>
+        C: c APPEND INBOX UTF8 (~{49+}
+        C: From: 김 <kim@example.test>
+        C: Subject: 편지
+        C:
+        C: )
+        S: c OK [APPENDUID <n> 1] Kept.
+        C: d CREATE "편지함"
+        S: d OK <any>
+        C: e STATUS "편지함" (MESSAGES)
+        S: * STATUS "편지함" (MESSAGES 0)
+        S: e OK <any>
+        C: f EXAMINE INBOX
+        S: <all>f OK [READ-ONLY] <any>
+        C: g FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]
+        S: * 1 FETCH (BODY[HEADER.FIELDS (Subject)] {19}
+        S: Subject: 편지
+        S:
+        S: )
+        S: g OK <any>
+        C: h SEARCH CHARSET UTF-8 ALL
+        S: h BAD <any>
+        C2: a STATUS &07jJwNVo- (MESSAGES)
+        S2: a NO <any>
+        C2: b EXAMINE INBOX
+        S2: <all>b OK [READ-ONLY] <any>
+        C2: c FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]
+        S2: * 1 FETCH (BODY[HEADER.FIELDS (Subject)] {33}
+        S2: Subject: =?UTF-8?B?7Y647KeA?=
+        S2:
+        S2: )
+        S2: c OK <any>
+        C2: d FETCH 1 ENVELOPE
+        S2: * 1 FETCH (ENVELOPE (NIL "=?UTF-8?B?7Y647KeA?=" (("=?UTF-8?B?6rmA?=" \
+NIL "kim" "example.test")) <any>
+        S2: d OK <any>
+        """
+    )
