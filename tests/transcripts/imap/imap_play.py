@@ -3,7 +3,7 @@ r"""Plays IMAP conversations against the real door, shell and storage.
 A script has lines `C: …` (the client says), `S: …` (it must hear exactly this
 next), with a number for further clients (`C2:`, `S2:`) or the name of another
 account of `accounts` (`Clee:`, `Slee:`), and `#` for remarks.
-HIGHESTMODSEQ, which every SELECT tells, may be left out of a script.
+HIGHESTMODSEQ and MAILBOXID, which every SELECT tells, may be left out of a script.
 Lines end in CRLF on the wire. Holes in what is heard: `<n>` a number, `<any>`
 anything, `<keep>` a number that `@` stands for in later lines of any client;
 `<all>` first in a line passes over lines until one matches its rest.
@@ -267,7 +267,9 @@ async def _furnish(
         await directory.update_account(replace(kim, **quotas))
 
 
-_MOD_SEQ = re.compile(rb"\* OK \[HIGHESTMODSEQ [0-9]+\] So far\.")
+_OF_SELECT = re.compile(
+    rb"\* OK \[(HIGHESTMODSEQ|MAILBOXID) [^]]+\] (?:So far|This one)\."
+)
 _HOLES = {"<n>": b"[0-9]+", "<any>": b".*", "<keep>": b"(?P<keep>[0-9]+)"}
 
 
@@ -281,7 +283,7 @@ def _pattern(expected: str) -> bytes:
 async def _hear(client: Client, text: str) -> bytes | None:
     """A line that must be as `text`; gives what it keeps."""
     heard = await client.line()
-    if _MOD_SEQ.fullmatch(heard) and "HIGHESTMODSEQ" not in text:
+    while (told := _OF_SELECT.fullmatch(heard)) and told[1].decode() not in text:
         heard = await client.line()
     found = re.fullmatch(_pattern(text), heard, re.DOTALL)
     assert found, f"expected {text!r}, heard {heard!r}"

@@ -106,7 +106,7 @@ def test_a_message_of_parts() -> None:
         C: A: b
         C:  URL "imap://kim%40example.test@mx.example.test/Drafts/;UID=1")
         S: * 3 EXISTS
-        S: * 0 RECENT
+        S: * 3 RECENT
         S: d OK [APPENDUID <n> 3] Kept.
         """
     )
@@ -241,8 +241,9 @@ def test_binary_append() -> None:
         C: c EXAMINE INBOX
         S: <all>c OK [READ-ONLY] <any>
         C: d FETCH 1 BODY.PEEK[1]
-        S: * 1 FETCH (BODY[1] {8}
-        S: AAENCg==)
+        S: * 1 FETCH (BODY[1] {10}
+        S: AAENCg==
+        S: )
         S: d OK <any>
         """
     )

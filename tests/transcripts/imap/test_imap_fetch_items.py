@@ -112,7 +112,8 @@ def test_utf8_headers() -> None:
         C: h SEARCH CHARSET UTF-8 ALL
         S: h BAD <any>
         C2: a STATUS &07jJwNVo- (MESSAGES)
-        S2: a NO <any>
+        S2: * STATUS &07jJwNVo- (MESSAGES 0)
+        S2: a OK <any>
         C2: b EXAMINE INBOX
         S2: <all>b OK [READ-ONLY] <any>
         C2: c FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]

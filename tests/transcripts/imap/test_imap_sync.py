@@ -16,6 +16,7 @@ SELECTED = """
     S: * OK [PERMANENTFLAGS (<any>)] Kept.
     S: * OK [UIDNEXT <n>] Next uid.
     S: * OK [UIDVALIDITY <n>] Uids valid.
+    S: * OK [MAILBOXID (<any>)] This one.
     S: * OK [HIGHESTMODSEQ <n>] So far.
 """
 
@@ -150,6 +151,7 @@ def test_others_changes_have_modseq() -> None:
         S2: * OK [PERMANENTFLAGS (<any>)] Kept.
         S2: * OK [UIDNEXT 3] Next uid.
         S2: * OK [UIDVALIDITY <n>] Uids valid.
+        S2: * OK [MAILBOXID (<any>)] This one.
         S2: * OK [HIGHESTMODSEQ 3] So far.
         S2: s OK [READ-WRITE] Here you are.
         C: a STORE 1 +FLAGS.SILENT (\Seen)

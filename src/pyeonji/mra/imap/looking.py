@@ -93,6 +93,8 @@ async def look_of(session: Session, command: commands.Search) -> Look:
         NotSearched: it cannot be done.
         UidRequired: it has sequence numbers, and UIDONLY is on.
     """
+    if command.charset and b"UTF8=ACCEPT" in session.enabled:  # RFC 6855 §3
+        raise NotSearched(b"BAD", "Everything is UTF-8 now.")
     charset = command.charset.decode("ascii", "replace") or "utf-8"
     known = canonical(charset)
     if known is None:

@@ -94,6 +94,8 @@ async def _description(session: Session, selected: Selected, mailbox: Mailbox) -
         % max(mailbox.uid_next, selected.view.last + 1)
     )
     lines.append(b"* OK [UIDVALIDITY %d] Uids valid.\r\n" % mailbox.uid_validity)
+    object_id = mailbox.object_id.encode("ascii")
+    lines.append(b"* OK [MAILBOXID (%b)] This one.\r\n" % object_id)  # RFC 8474 §4.2
     lines.append(b"* OK [HIGHESTMODSEQ %d] So far.\r\n" % selected.since)
     return b"".join(lines)
 
