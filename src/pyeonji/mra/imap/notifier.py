@@ -9,6 +9,7 @@ seconds. Nothing is told while a command is answered, but right after it.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
@@ -17,6 +18,7 @@ from pyeonji.mra.imap import metadata, places
 from pyeonji.mra.imap.fetch import send
 from pyeonji.mra.imap.fetch_plan import plan_of
 from pyeonji.mra.imap.listing import Names, names_of
+from pyeonji.mra.imap.sections import UnknownEncoding
 from pyeonji.mra.imap.selected import Gone
 from pyeonji.mra.imap.status import Lines
 from pyeonji.net.eager import run_eagerly
@@ -246,7 +248,8 @@ class Notifier:
         self._told_uid = max(self._told_uid, last)
         if group.items and first <= last:
             plan = plan_of(group.items, uid_only=session.enabled.uid_only)
-            await send(session, plan, [(first, last)])
+            with suppress(UnknownEncoding):  # such an item is not told
+                await send(session, plan, [(first, last)])
 
     async def _look(self) -> Picture:
         """The mailboxes as they are now."""
