@@ -7,7 +7,7 @@ from tests.transcripts.imap.imap_play import OPTIONS, play
 
 from pyeonji.protocol.imap.capabilities import after_login
 
-BEFORE = "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE"
+BEFORE = "IMAP4rev1 IMAP4rev2 LITERAL- SASL-IR ID ENABLE IDLE"
 AFTER = after_login(message_octets=OPTIONS.message_octets).decode("ascii")
 IN_CLEAR = dataclasses.replace(OPTIONS, plaintext_auth=False)
 

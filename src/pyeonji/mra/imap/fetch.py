@@ -9,7 +9,7 @@ from pyeonji.mra.imap.changed import narrowed
 from pyeonji.mra.imap.fetch_plan import RULES, Plan, plan_of
 from pyeonji.mra.imap.limiting import limited
 from pyeonji.mra.imap.sections import Message, UnknownEncoding, header_values
-from pyeonji.mra.pop3.surrogate import surrogate
+from pyeonji.mra.surrogate import surrogate
 from pyeonji.protocol.imap.commands import Simple
 from pyeonji.storage.content import StoredOctets
 from pyeonji.storage.mailboxes import SEEN, Column, FlagChange

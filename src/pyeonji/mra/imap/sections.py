@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.message.encoding import decode, is_known
 from pyeonji.message.parts import SectionKind, unpack
-from pyeonji.mra.pop3.surrogate import surrogate
+from pyeonji.mra.surrogate import surrogate
 from pyeonji.protocol.imap.commands import Section, SectionText
 
 if TYPE_CHECKING:

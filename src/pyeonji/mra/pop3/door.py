@@ -13,7 +13,7 @@ import structlog
 from pyeonji.base.clock import SystemClock
 from pyeonji.base.errors import PermanentError, PyeonjiError
 from pyeonji.mra.pop3.maildrop import LoggedInLately, Maildrop, chunks, top
-from pyeonji.mra.pop3.surrogate import surrogate
+from pyeonji.mra.surrogate import surrogate
 from pyeonji.protocol.pop3 import commands
 from pyeonji.protocol.pop3.server import Offer, ServerMachine
 from pyeonji.protocol.pop3.texts import Text

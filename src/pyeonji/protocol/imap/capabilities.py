@@ -28,6 +28,7 @@ class Capability:
 
 TABLE: Final = (
     Capability(b"IMAP4rev1"),  # RFC 3501
+    Capability(b"IMAP4rev2"),  # RFC 9051
     Capability(b"LITERAL-", When.BEFORE_LOGIN),  # RFC 7888: 4096 octets are enough
     Capability(b"LITERAL+", When.AFTER_LOGIN),  # RFC 7888
     Capability(b"SASL-IR", When.BEFORE_LOGIN),  # RFC 4959
@@ -43,6 +44,7 @@ TABLE: Final = (
     Capability(b"UTF8=ACCEPT", When.AFTER_LOGIN),  # RFC 6855
     Capability(b"PREVIEW", When.AFTER_LOGIN),  # RFC 8970
     Capability(b"SAVEDATE", When.AFTER_LOGIN),  # RFC 8514
+    Capability(b"OBJECTID", When.AFTER_LOGIN),  # RFC 8474
     Capability(b"REPLACE", When.AFTER_LOGIN),  # RFC 8508
     Capability(b"MOVE", When.AFTER_LOGIN),  # RFC 6851
     Capability(b"UNSELECT", When.AFTER_LOGIN),  # RFC 3691
