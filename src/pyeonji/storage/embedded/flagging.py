@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.base.ids import ModSeq, Uid
 from pyeonji.storage.embedded.ledger import consecutive, in_ranges
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pyeonji.storage.embedded.ledger import Ledger
     from pyeonji.storage.entries import UidRanges
+
+MAX_MOD_SEQ: Final = 2**63 - 1
 
 
 def merged_keywords(change: FlagChange, there: str, given: frozenset[str]) -> str:
@@ -47,18 +49,9 @@ def store_flags(
 ) -> FlagsStored:
     """See AccountStore.store_flags."""
     row = ledger.mailbox(mailbox_id)
-    source, where, bindings = in_ranges(mailbox_id, ranges)
-    there = narrow(
-        ledger.connection,
-        ("e.uid", "e.flags", "e.keywords", "e.mod_seq"),
-        f"FROM {source} WHERE {where}",
-        bindings,
-    )
-    refused: list[Uid] = []
-    if unchanged_since is not None:
-        refused = [entry[0] for entry in there if entry[3] > unchanged_since]
-        there = [entry for entry in there if entry[3] <= unchanged_since]
-    if keywords or change is FlagChange.SET:
+    plain = not keywords and change is not FlagChange.SET
+    there, refused = _there(ledger, mailbox_id, ranges, unchanged_since)
+    if not plain:
         after = _with_keywords(there, change, flags, frozenset(keywords))
     elif change is FlagChange.ADD:
         after = [(e, e[1] | flags, e[2]) for e in there if e[1] & flags != flags]
@@ -76,11 +69,52 @@ def store_flags(
     mod_seq = ModSeq(ledger.mod_seq())
     changed = [(e[0], f, k, mod_seq) for e, f, k in after]
     whole_range = not refused and len(changed) == len(there)
-    _write_flags(ledger, mailbox_id, changed, one_run=whole_range and len(ranges) == 1)
+    if plain:
+        _write_bits(ledger, mailbox_id, ranges, change, flags, unchanged_since)
+    else:
+        one_run = whole_range and len(ranges) == 1
+        _write_flags(ledger, mailbox_id, changed, one_run=one_run)
     uids = [entry[0] for entry in changed]
     whole = [(uids[0], uids[-1])] if whole_range else consecutive(uids)
     ledger.log(row, CHANGED, whole)
     return FlagsStored(changed=changed, refused=refused, before=before)
+
+
+def _there(
+    ledger: Ledger, mailbox_id: int, ranges: UidRanges, unchanged_since: int | None
+) -> tuple[list[Any], list[Uid]]:
+    """Entries (uid, flags, keywords) to change, and uids changed since by others."""
+    source, where, bindings = in_ranges(mailbox_id, ranges)
+    columns = ["e.uid", "e.flags", "e.keywords"]
+    if unchanged_since is not None:
+        columns.append("e.mod_seq")
+    there = narrow(ledger.connection, columns, f"FROM {source} WHERE {where}", bindings)
+    if unchanged_since is None:
+        return there, []
+    refused = [entry[0] for entry in there if entry[3] > unchanged_since]
+    return [entry for entry in there if entry[3] <= unchanged_since], refused
+
+
+def _write_bits(
+    ledger: Ledger,
+    mailbox_id: int,
+    ranges: UidRanges,
+    change: FlagChange,
+    flags: int,
+    unchanged_since: int | None,
+) -> None:
+    """Add or take away bits, where that changes anything, in one scan of each range."""
+    if change is FlagChange.ADD:
+        what, whom = "flags | ?1", "flags & ?1 <> ?1"
+    else:
+        what, whom = "flags & ~?1", "flags & ?1 <> 0"
+    latest = MAX_MOD_SEQ if unchanged_since is None else unchanged_since
+    mod_seq = ledger.mod_seq()
+    ledger.connection.executemany(
+        f"UPDATE entries SET flags = {what}, mod_seq = ?2 WHERE mailbox = ?3"  # noqa: S608 - only fixed pieces
+        f" AND uid BETWEEN ?4 AND ?5 AND {whom} AND mod_seq <= ?6",
+        [(flags, mod_seq, mailbox_id, low, high, latest) for low, high in ranges],
+    )
 
 
 def _with_keywords(
@@ -90,7 +124,7 @@ def _with_keywords(
     merged: dict[str, str] = {}
     after = []
     for entry in there:
-        _, old_flags, old_keywords, _ = entry
+        old_flags, old_keywords = entry[1], entry[2]
         keywords = merged.get(old_keywords)
         if keywords is None:
             keywords = merged_keywords(change, old_keywords, given)
