@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import email
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.roads.smtp_house import Client, House, play
+from tests.unit.mta.hop import Hop
 
 from pyeonji.mta.options import Options, Route
 from pyeonji.storage.directory import Domain
@@ -218,6 +220,38 @@ def test_vrfy_and_expn_tell_users_only(tmp_path: Path) -> None:
         await client.close()
 
     play(tmp_path, scene)
+
+
+def test_a_large_letter_that_lies_about_its_bits_is_made_seven(tmp_path: Path) -> None:
+    """No octet over 127 goes to a next hop without 8BITMIME (RFC 6152 §3).
+
+    The first 300 000 octets are ASCII, and nothing says that there are others.
+    """
+    hop = Hop(offers=("PIPELINING",))
+    text = b"0123456789\r\n" * 25_000 + "편지\r\n".encode()
+
+    async def scene(house: House) -> None:
+        client = await Client.open(house.port)
+        await client.say("EHLO a.test", "250-")
+        await client.letter("lee@remote.test", "who@old.test", HEADER + text)
+        await house.inbox(house.kim)
+        await client.close()
+
+    async def run() -> None:
+        async with hop:
+            route = Route(domain="old.test", hosts=(("127.0.0.1", hop.port),))
+            options = Options(hostname="mx.example.test", routes={"old.test": route})
+            async with House(tmp_path, options) as house:
+                await scene(house)
+
+    asyncio.run(run())
+    (taken,) = hop.taken
+    assert taken.octets.isascii()
+    payload = email.message_from_bytes(taken.octets).get_payload(decode=True)
+    assert payload == text
+
+
+HEADER = b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n"
 
 
 def test_etrn_and_turn_ask_for_ones_own_domains(tmp_path: Path) -> None:

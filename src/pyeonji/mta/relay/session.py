@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pyeonji.base.errors import PyeonjiError
-from pyeonji.message.convert import Hindrance, to_seven_bit
 from pyeonji.mta.queue.plan import Fate, Outcome, status_of
-from pyeonji.mta.receive.inspect import header_end
+from pyeonji.mta.relay.fitting import PIECE_OCTETS, Hop, Unsuitable, fit
 from pyeonji.net.errors import Unreachable
 from pyeonji.protocol.machine import CLOSED, NEED_DATA
 from pyeonji.protocol.smtp.outcomes import (
     BodyWanted,
     ConnectionBroken,
-    Envelope,
     LetterDone,
-    RecipientWanted,
     Verdict,
 )
-from pyeonji.protocol.smtp.words import BodyType, Offer
+from pyeonji.protocol.smtp.words import Offer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyeonji.mta.options import Timeouts
     from pyeonji.protocol.smtp.client import ClientMachine
+    from pyeonji.protocol.smtp.outcomes import Envelope
     from pyeonji.protocol.smtp.outcomes import Outcome as MachineOutcome
     from pyeonji.storage.content import StoredOctets
     from pyeonji.storage.queue import QueuedLetter
-
-PIECE_OCTETS: Final = 64 * 1024
-"""Octets of a letter handed to the machine at a time."""
 
 _FATES: Final = {
     Verdict.DONE: Fate.RELAYED,
@@ -58,14 +52,6 @@ class Stream(Protocol):
     @property
     def closed(self) -> bool:
         """Whether the peer can't be spoken to any more."""
-
-
-class Unsuitable(PyeonjiError):
-    """The next hop lacks what the letter needs; `status` says what (RFC 3463)."""
-
-    def __init__(self, status: str, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class Session:
@@ -111,7 +97,7 @@ class Session:
         """
         self.letters += 1
         try:
-            envelope, octets = self._fit(letter, octets, indexes)
+            envelope, octets = await self._fit(letter, octets, indexes)
         except Unsuitable as error:
             return [
                 self._outcome(i, Fate.NEVER, error.status, str(error), ours=True)
@@ -167,58 +153,14 @@ class Session:
                 case _:
                     raise Unreachable(f"unexpected {type(event).__name__}")
 
-    def _fit(
+    async def _fit(
         self, letter: QueuedLetter, octets: StoredOctets, indexes: Sequence[int]
     ) -> tuple[Envelope, StoredOctets]:
-        """Make envelope and octets fit what the next hop offers.
-
-        Raises:
-            Unsuitable: it lacks what cannot be done without.
-        """
-        machine, new = self._machine, letter.letter
-        recipients = [letter.recipients[i] for i in indexes]
-        head = octets.slice(0, PIECE_OCTETS)
-        utf8 = _needs_utf8(letter, indexes, head)
-        if utf8 and not machine.offers(Offer.SMTPUTF8):  # RFC 6531 §3.5
-            raise Unsuitable("5.6.7", f"{self.remote} does not take SMTPUTF8")
-        body_type = BodyType(new.body_type.value)
-        if not self._takes(body_type, octets):
-            octets = _seven_bit(
-                octets, self.remote, declared=body_type is not BodyType.SEVEN_BIT
-            )
-            body_type = BodyType.SEVEN_BIT
-        limit = machine.max_size_octets
-        if limit and len(octets) > limit:  # RFC 1870 §6.1
-            raise Unsuitable(
-                "5.3.4", f"{self.remote} takes {limit} octets, the letter {len(octets)}"
-            )
-        envelope = Envelope(
-            reverse_path=new.reverse_path,
-            recipients=tuple(
-                RecipientWanted(
-                    address=r.address, notify=r.notify, orcpt=_orcpt(r.original)
-                )
-                for r in recipients
-            ),
-            size_octets=len(octets),
-            body_type=body_type,
-            smtputf8=utf8,
-            ret=new.ret,
-            envid=new.envid,
-            auth="",  # AUTH=<>: we vouch for nobody (RFC 4954 §5)
-        )
-        return envelope, octets
-
-    def _takes(self, body_type: BodyType, octets: StoredOctets) -> bool:
-        """Whether the next hop takes the octets as they are."""
-        offers = self._machine.offers
-        if body_type is BodyType.BINARY:
-            return bool(offers(Offer.BINARYMIME)) and bool(offers(Offer.CHUNKING))
-        if offers(Offer.EIGHT_BIT_MIME):
-            return True
+        """See `fit`; a large letter is looked at beside the loop."""
+        hop = Hop(machine=self._machine, name=self.remote)
         if isinstance(octets.body, bytes):
-            return octets.body.isascii()
-        return body_type is BodyType.SEVEN_BIT  # a large one is believed
+            return fit(letter, octets, indexes, hop)
+        return await asyncio.to_thread(fit, letter, octets, indexes, hop)
 
     def _read(self, index: int, one: MachineOutcome) -> Outcome:
         reply = one.reply
@@ -258,40 +200,3 @@ async def event_of(stream: Stream, machine: ClientMachine, timeout_s: float) -> 
             machine.receive_data(data)
         else:
             machine.receive_eof()
-
-
-def _orcpt(original: str) -> str:
-    kind, semicolon, address = original.partition(";")
-    return original if semicolon and kind and address else ""
-
-
-def _needs_utf8(letter: QueuedLetter, indexes: Sequence[int], head: bytes) -> bool:
-    """Whether the letter really uses SMTPUTF8 for these recipients."""
-    if not letter.letter.smtputf8:
-        return False
-    end = header_end(head)
-    return not (
-        letter.letter.reverse_path.isascii()
-        and all(letter.recipients[i].address.isascii() for i in indexes)
-        and (head if end < 0 else head[:end]).isascii()
-    )
-
-
-def _seven_bit(octets: StoredOctets, remote: str, *, declared: bool) -> StoredOctets:
-    """The letter in 7 bits (RFC 6152 §3).
-
-    Octets over 127 in a header have no encoding, and a letter that never said
-    it was 8-bit has been sent so all its way: those go on as they are.
-
-    Raises:
-        Unsuitable: a part may not be changed.
-    """
-    converted = to_seven_bit(octets.body[:])
-    hard = [o for o in converted.obstacles if o.hindrance is not Hindrance.HEADER]
-    if hard and declared:
-        raise Unsuitable(
-            "5.6.3",
-            f"{remote} takes 7 bits only, and part {hard[0].path or 'of it'} of the"
-            f" letter cannot be changed: {hard[0].hindrance.value}",
-        )
-    return replace(octets, body=converted.octets)
