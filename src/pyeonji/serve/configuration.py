@@ -320,6 +320,8 @@ class _Reader:
                     raise ValueRefused("is missing", (*where, key))
             _check_protocol(wanted["protocol"], (*where, "protocol"))
             host, port = wanted.pop("address")
+            if wanted["protocol"] == "lmtp" and port == 25:  # RFC 2033 §5
+                raise ValueRefused("LMTP is never on port 25", (*where, "address"))
             if port and (host, port) in found:
                 raise ValueRefused("another listener has it", (*where, "address"))
             wanted.setdefault("plaintext_auth", _is_loopback(host))

@@ -104,6 +104,17 @@ def test_limit_of_messages_of_an_imap_command() -> None:
     assert parse(WHOLE, Path("x.toml")).message_limit is None
 
 
+def test_lmtp_is_never_on_the_port_of_smtp() -> None:
+    """RFC 2033 §5."""
+    text = 'hostname="a.test"\ndata="d"\n[[listener]]\nprotocol="%s"\naddress="%s"'
+    with pytest.raises(ConfigurationError) as raised:
+        parse(text % ("lmtp", "127.0.0.1:25"), Path("x.toml"))
+    assert str(raised.value) == ("x.toml:5: listener.address: LMTP is never on port 25")
+    for protocol, port in (("lmtp", 24), ("smtp", 25)):
+        parsed = parse(text % (protocol, f"127.0.0.1:{port}"), Path("x.toml"))
+        assert parsed.listeners[0].port == port
+
+
 @pytest.mark.parametrize(
     ("keys", "verify", "encrypted"),
     [
