@@ -56,7 +56,6 @@ PASSING = {
     7518: "how long a shared key must be",
     7519: "JSON Web Tokens, read by a library",
     7627: "why tls-unique is not unique in resumed sessions",
-    8970: "PREVIEW: its text is kept, the page comes with the extension",
     8996: "TLS before 1.2 is not spoken",
     9068: "what an access token is like",
     9266: "tls-exporter, which cannot be had: docs/decisions",

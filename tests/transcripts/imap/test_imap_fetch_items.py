@@ -78,6 +78,36 @@ def test_preview_ids_and_save_date() -> None:
     )
 
 
+def test_ids_stay() -> None:
+    """EMAILID over COPY, THREADID over a thread, MAILBOXID over RENAME (RFC 8474)."""
+    play(
+        append("Message-ID: <1@example.test>", "", "one")
+        + append("References: <1@example.test>", "", "two")
+        + SELECT
+        + """
+        C: c COPY 1 Drafts
+        S: c OK <any>
+        C: d FETCH 1 EMAILID
+        S: * 1 FETCH (EMAILID (M1))
+        S: d OK <any>
+        C2: a EXAMINE Drafts
+        S2: <all>a OK [READ-ONLY] <any>
+        C2: b FETCH 1 EMAILID
+        S2: * 1 FETCH (EMAILID (M1))
+        S2: b OK <any>
+        C: e FETCH 1 THREADID
+        S: * 1 FETCH (THREADID (T1))
+        S: e OK <any>
+        C: f FETCH 2 THREADID
+        S: * 2 FETCH (THREADID (T1))
+        S: f OK <any>
+        C: g STATUS INBOX (MAILBOXID APPENDLIMIT)
+        S: * STATUS INBOX (MAILBOXID (F<any>) APPENDLIMIT 104857600)
+        S: g OK <any>
+        """
+    )
+
+
 def test_utf8_headers() -> None:
     """UTF-8 in and out once it was enabled, ASCII else (RFC 6855 §3, §4, §7)."""
     play(

@@ -57,7 +57,7 @@ async def append(session: Session, command: commands.Append) -> None:
 
 
 async def message_begun(session: Session, event: commands.MessageBegun) -> None:
-    """Decide whether a further message may come (RFC 3502 §3)."""
+    """Decide whether a further message may come (RFC 3502 §6.3.11)."""
 
     async def begin() -> None:
         if session.appending is not None:

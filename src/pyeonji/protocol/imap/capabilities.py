@@ -120,7 +120,7 @@ def after_login(
 ) -> bytes:
     """The list for a client that has logged in.
 
-    `message_octets`: the largest message that may be appended (RFC 7889 §3).
+    `message_octets`: the largest message that may be appended (RFC 7889 §2).
     `message_limit`: messages that one command may be about (RFC 9738 §3).
     `save_limit`: the same of APPEND and COPY alone.
     """

@@ -157,7 +157,7 @@ def _section(arguments: Arguments, *, peek: bool) -> Section:
 
 
 def parse_section(spec: bytes, partial: tuple[int, int] | None) -> Section:
-    """A section by itself, as a URL has it (RFC 5092 §4: enc-section)."""
+    """A section by itself, as a URL has it (RFC 5092 §11: enc-section)."""
     arguments = Arguments([spec])
     inside, path, text, fields = _section_spec(arguments)
     arguments.end()
