@@ -16,7 +16,7 @@ from pyeonji.base.ids import Uid
 from pyeonji.message.prepare import prepare
 from pyeonji.protocol.sasl.steps import ScramKeys
 from pyeonji.storage.directory import Credentials, Domain
-from pyeonji.storage.embedded import Store, accountfile, open_store
+from pyeonji.storage.embedded import Store, accountfile, open_store, runs
 from pyeonji.storage.embedded import store as embedded_store
 from pyeonji.storage.embedded.account import EmbeddedAccount
 from pyeonji.storage.embedded.sqlite import connect
@@ -283,5 +283,26 @@ def test_a_quiet_account_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert len(await mail.search(box, TextContains("b"))) == 50
         await mail.append(box, [MESSAGE])
         assert len(await mail.search(box, BodyContains("b"))) == 51
+
+    run(tmp_path, test)
+
+
+def test_the_first_unseen_far_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found from either end of the mailbox."""
+    monkeypatch.setattr(runs, "LOOKED_AT", 3)
+
+    async def test(store: Store, mail: EmbeddedAccount) -> None:
+        box = (await mail.mailbox("INBOX")).id
+        await mail.append(box, [MESSAGE] * 30)
+        for first in (1, 4, 5, 20, 30):
+            seen = [(1, first - 1)] if first > 1 else [(31, 31)]
+            await mail.store_flags(box, seen, FlagChange.ADD, 1)
+            mail._runs = runs.Runs(mail.file.reader)
+            assert await mail.first_unseen(box) == first
+            assert await mail.first_unseen(box) == first
+        await mail.store_flags(box, [(7, 7)], FlagChange.REMOVE, 1)
+        assert await mail.first_unseen(box) == 7
 
     run(tmp_path, test)

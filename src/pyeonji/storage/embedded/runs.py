@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.storage.embedded import reading
 from pyeonji.storage.embedded.ledger import consecutive
 from pyeonji.storage.embedded.sqlite import one
-from pyeonji.storage.entries import SEEN
+from pyeonji.storage.entries import MAX_UID, SEEN
 from pyeonji.storage.errors import NoSuchMailbox
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ MAX_REMEMBERED: Final = 32
 MAX_FOLLOWED: Final = 500
 """Changed entries that are looked at one by one; more take a scan."""
 
+LOOKED_AT: Final = 5000
+"""Uids from the first on that are looked at before the last ones are."""
+
 _COUNTERS: Final = (
     "SELECT highest_mod_seq, held, uid_next, unseen, log_floor FROM mailboxes"
     " WHERE id = ? AND selectable"
@@ -36,8 +39,13 @@ _EXPUNGED: Final = (
     " ORDER BY first"
 )
 _UNSEEN_FROM: Final = (
-    f"SELECT uid FROM entries WHERE mailbox = ? AND uid >= ? AND flags & {SEEN} = 0"  # noqa: S608 - a number
-    " ORDER BY uid LIMIT 1"
+    "SELECT uid FROM entries WHERE mailbox = ? AND uid BETWEEN ? AND ?"  # noqa: S608 - a number
+    f" AND flags & {SEEN} = 0 ORDER BY uid LIMIT 1"
+)
+# the unseen are mostly the last ones; their number says when all are found
+_UNSEEN_LAST: Final = (
+    "SELECT min(uid) FROM (SELECT uid FROM entries WHERE mailbox = ?"  # noqa: S608 - a number
+    f" AND flags & {SEEN} = 0 ORDER BY uid DESC LIMIT ?)"
 )
 
 
@@ -112,7 +120,10 @@ class Runs:
             known = self._remembered(mailbox_id)
             if known.unseen_at != highest:
                 start = self._none_before(mailbox_id, known, log_floor)
-                row = one(self._connection, _UNSEEN_FROM, (mailbox_id, start))
+                end = start + LOOKED_AT if start == 1 else MAX_UID
+                row = one(self._connection, _UNSEEN_FROM, (mailbox_id, start, end))
+                if row is None:
+                    row = one(self._connection, _UNSEEN_LAST, (mailbox_id, unseen))
                 known.unseen, known.unseen_at = row[0], highest
             return known.unseen
         finally:
