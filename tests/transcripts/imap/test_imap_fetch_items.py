@@ -112,11 +112,6 @@ def test_utf8_headers() -> None:
     """UTF-8 in and out once it was enabled, ASCII else (RFC 6855 §3, §4, §7)."""
     play(
         """
-        C: a APPEND INBOX {19+}
-        C: Subject: 편지
-        C:
-        C:
-        S: a NO [CANNOT] <any>
         C: b ENABLE UTF8=ACCEPT
         S: * ENABLED UTF8=ACCEPT
         S: b OK <any>
@@ -156,5 +151,31 @@ def test_utf8_headers() -> None:
         S2: * 1 FETCH (ENVELOPE (NIL "=?UTF-8?B?7Y647KeA?=" (("=?UTF-8?B?6rmA?=" \
 NIL "kim" "example.test")) <any>
         S2: d OK <any>
+        """
+    )
+
+
+def test_old_mail_is_brought_as_it_is() -> None:
+    """Raw 8-bit headers are taken and given back whole; envelopes are ASCII."""
+    play(
+        r"""
+        C: a APPEND INBOX {23+}
+        C: Subject: 편지
+        C:
+        C: hi
+        C:
+        S: a OK [APPENDUID <n> 1] Kept.
+        C: b EXAMINE INBOX
+        S: <all>b OK [READ-ONLY] <any>
+        C: c FETCH 1 (RFC822.SIZE BODY.PEEK[])
+        S: * 1 FETCH (RFC822.SIZE 23 BODY[] {23}
+        S: Subject: 편지
+        S:
+        S: hi
+        S: )
+        S: c OK <any>
+        C: d FETCH 1 ENVELOPE
+        S: * 1 FETCH (ENVELOPE (NIL "=?UTF-8?B?7Y647KeA?=" <any>
+        S: d OK <any>
         """
     )

@@ -97,20 +97,3 @@ def test_binary_of_an_unknown_encoding() -> None:
     """RFC 3516 §4.3: UNKNOWN-CTE."""
     with pytest.raises(UnknownEncoding):
         BinaryReader(Binary(label=b"", path=(1,))).value(stored(LEAF % (b"x-o", b"a")))
-
-
-def test_sections_behind_a_header_that_is_shown_as_ascii() -> None:
-    """Offsets follow what the header became (RFC 6855 §7)."""
-    octets = "Subject: 편지\r\n\r\nthe body".encode()
-    message = Message.of(
-        StoredOctets(prefix=b"Received: x\r\n", body=octets),
-        prepare(octets).parts,
-        13,
-        utf8=False,
-    )
-    text = SectionReader(Section(label=b"", text=SectionText.TEXT))
-    header = SectionReader(Section(label=b"", text=SectionText.HEADER))
-    assert text.octets(message) == b"the body"
-    assert header.octets(message) == (
-        b"Received: x\r\nSubject: =?UTF-8?B?7Y647KeA?=\r\n\r\n"
-    )

@@ -3,6 +3,10 @@
 Whether a message may come is decided before its octets are asked for; what
 comes flows through a spool; what is kept is one append of storage, and OK is
 said only when that is stable.
+
+LIBERTY: octets over 127 in a header are taken from every client. RFC 6855 §4
+wants them refused before ENABLE UTF8=ACCEPT; then nobody could bring old mail
+(EUC-KR in subjects) or what others sent that way from server to server.
 """
 
 from __future__ import annotations
@@ -162,7 +166,6 @@ def _message(
             if head.internal_date is None
             else head.internal_date,
             binary=head.form is MessageForm.BINARY,
-            eight_bit_allowed=session.enabled.utf8,
             spool=house.spool() if is_large else None,
         )
     )

@@ -167,9 +167,8 @@ async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
             continue
         columns = plan.by_column(there)
         await _downgrade(session, plan, columns)
-        utf8 = session.enabled.utf8
         messages = [
-            Message.of(found[uid], packed, prefix_size, utf8=utf8)
+            Message.of(found[uid], packed, prefix_size)
             for uid, packed, prefix_size in zip(
                 columns[Column.UID],
                 columns[Column.PARTS],

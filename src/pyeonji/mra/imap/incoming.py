@@ -13,7 +13,6 @@ from pyeonji.storage.entries import NewMessage
 from pyeonji.storage.errors import StorageUnavailable
 
 if TYPE_CHECKING:
-    import mmap
     from collections.abc import Callable
 
     from pyeonji.base.ids import MailboxId, Uid, UidValidity
@@ -44,8 +43,8 @@ class Incoming:
     """One message on its way in."""
 
     __slots__ = (
-        "_chunks", "_head", "_spool", "binary", "broken", "eight_bit_allowed",
-        "flags", "internal_date", "keywords", "nul", "octets",
+        "_chunks", "_head", "_spool", "binary", "broken", "flags",
+        "internal_date", "keywords", "nul", "octets",
     )  # fmt: skip
 
     def __init__(
@@ -55,14 +54,12 @@ class Incoming:
         keywords: str,
         internal_date: int,
         binary: bool,
-        eight_bit_allowed: bool,
         spool: Spool | None,
     ) -> None:
         self.flags = flags
         self.keywords = keywords
         self.internal_date = internal_date
         self.binary = binary  # NUL may be in it (RFC 3516 §4.4)
-        self.eight_bit_allowed = eight_bit_allowed  # in the header (RFC 6855 §4)
         self.octets = 0
         self.broken = False  # the disk refused it
         self.nul = False
@@ -112,11 +109,9 @@ class Incoming:
         if self.nul:
             content = await self._coded(content, spool)
         if isinstance(content, bytes) and len(content) < IN_A_THREAD_OCTETS:
-            self._check_header(content)
             prepared = prepare(content)
         else:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, self._check_header, content)
             prepared = await loop.run_in_executor(None, prepare, content)
         return NewMessage(
             content=content,
@@ -149,24 +144,11 @@ class Incoming:
         self._spool.write(coded)
         return await self._spool.finish()
 
-    def _check_header(self, content: Content) -> None:
-        """Without leave for UTF-8, a header is ASCII (RFC 6855 §4)."""
-        if self.eight_bit_allowed:
-            return
-        with opened(content) as octets:
-            if not _header_of(octets).isascii():
-                raise Unkeepable("8-bit octets in a header: ENABLE UTF8=ACCEPT first.")
-
     def abort(self) -> None:
         """Forget it; harmless when it was kept."""
         self._chunks.clear()
         if self._spool is not None:
             self._spool.abort()
-
-
-def _header_of(octets: bytes | mmap.mmap) -> bytes:
-    end = octets.find(b"\r\n\r\n")
-    return octets[:] if end < 0 else octets[:end]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.message.encoding import decode, is_known
 from pyeonji.message.parts import SectionKind, unpack
-from pyeonji.mra.surrogate import surrogate
 from pyeonji.protocol.imap.commands import Section, SectionText
 
 if TYPE_CHECKING:
@@ -39,23 +38,15 @@ class Message:
     prefix_size: int
 
     @classmethod
-    def of(
-        cls,
-        octets: StoredOctets,
-        packed: bytes,
-        prefix_size: int,
-        *,
-        utf8: bool = True,
-    ) -> Message:
+    def of(cls, octets: StoredOctets, packed: bytes, prefix_size: int) -> Message:
         """From what storage keeps; a broken part map leaves only the whole.
 
-        Without `utf8` a header in UTF-8 is shown as ASCII (RFC 6855 §7, §8); what
-        that adds to it shifts all behind it as the prefix does.
+        LIBERTY: octets of bodies go as they are kept, headers in UTF-8 included,
+        whether UTF8=ACCEPT was enabled or not: a surrogate would have another
+        size than RFC822.SIZE says, and clients that fetch by pieces would lose
+        its end. Envelopes and header fields alone are told in ASCII
+        (RFC 6855 §8).
         """
-        if not utf8:
-            shown = surrogate(octets)
-            prefix_size += len(shown) - len(octets)
-            octets = shown
         if not packed:
             return cls(octets, None, 0)
         try:
