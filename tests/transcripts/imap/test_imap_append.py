@@ -102,6 +102,9 @@ def test_a_message_of_parts() -> None:
         S: The body
         S: )
         S: c OK <any>
+        C: c1 FETCH 1 FLAGS
+        S: * 1 FETCH (FLAGS (\\Recent))
+        S: c1 OK <any>
         C: d APPEND Drafts CATENATE (URL "/Drafts/;UID=1/;PARTIAL=0.14" TEXT {6+}
         C: A: b
         C:  URL "imap://kim%40example.test@mx.example.test/Drafts/;UID=1")
@@ -129,7 +132,7 @@ def test_a_message_of_parts() -> None:
     ],
 )
 def test_a_bad_url(url: str) -> None:
-    """Said with the URL itself, and nothing is kept (RFC 4469 §4.2)."""
+    """Said with the URL itself, and nothing is kept (RFC 4469 §4.1)."""
     play(
         SETUP
         + f"""
@@ -164,7 +167,7 @@ def test_bad_parts(rest: str) -> None:
 
 
 def test_parts_that_are_too_much() -> None:
-    """TOOBIG as soon as it is known (RFC 4469 §4.1)."""
+    """TOOBIG as soon as it is known (RFC 4469 §4.2)."""
     play(
         SETUP
         + """
@@ -223,6 +226,40 @@ def test_replace() -> None:
     )
 
 
+def test_replace_tells_the_mod_seq() -> None:
+    """As UID EXPUNGE: VANISHED, and HIGHESTMODSEQ in OK (RFC 8508 §4.5, RFC 7162)."""
+    play(
+        SETUP
+        + r"""
+        C: b ENABLE QRESYNC
+        S: * ENABLED QRESYNC
+        S: b OK <any>
+        C: c SELECT Drafts
+        S: <all>c OK [READ-WRITE] <any>
+        C: d REPLACE 1 Drafts {14+}
+        C: Subject: new
+        C:
+        S: * OK [APPENDUID <n> 2] Kept.
+        S: * VANISHED 1
+        S: * 1 EXISTS
+        S: * 1 RECENT
+        S: d OK [HIGHESTMODSEQ 3] Kept.
+        C: e STATUS Drafts (HIGHESTMODSEQ)
+        S: * STATUS Drafts (HIGHESTMODSEQ 3)
+        S: e OK <any>
+        C: f UID REPLACE 2 INBOX {14+}
+        C: Subject: new
+        C:
+        S: * OK [APPENDUID <n> 1] Kept.
+        S: * VANISHED 2
+        S: f OK [HIGHESTMODSEQ 4] Kept.
+        C: g STATUS Drafts (HIGHESTMODSEQ)
+        S: * STATUS Drafts (HIGHESTMODSEQ 4)
+        S: g OK <any>
+        """
+    )
+
+
 def test_binary_append() -> None:
     """NUL in a literal8 is taken; FETCH BODY shows it coded (RFC 3516 §4.4, §6)."""
     play(
@@ -245,6 +282,11 @@ def test_binary_append() -> None:
         S: AAENCg==
         S: )
         S: d OK <any>
+        C: e FETCH 1 BINARY.PEEK[1]
+        S: * 1 FETCH (BINARY[1] ~{4}
+        S: \0\1
+        S: )
+        S: e OK <any>
         """
     )
 
@@ -260,6 +302,13 @@ def test_the_limit_is_told_and_held() -> None:
         S: b NO [TOOBIG] Message too large.
         C: c APPEND INBOX ~{101}
         S: c NO [TOOBIG] Message too large.
+        C: d STATUS INBOX (APPENDLIMIT)
+        S: * STATUS INBOX (APPENDLIMIT 100)
+        S: d OK <any>
+        C: e LIST "" INBOX RETURN (STATUS (APPENDLIMIT))
+        S: * LIST <any> INBOX
+        S: * STATUS INBOX (APPENDLIMIT 100)
+        S: e OK <any>
         """,
         options=replace(OPTIONS, message_octets=100),
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.transcripts.imap.imap_play import play
+import asyncio
+import re
+
+from tests.transcripts.imap.imap_play import play, stage
 
 LETTER = "Subject: hi\n\nSome text."
 
@@ -78,8 +81,46 @@ def test_preview_ids_and_save_date() -> None:
     )
 
 
+def test_previews_of_other_scripts_and_of_nothing() -> None:
+    """UTF-8 as a literal; "" where there is no text (RFC 8970 §3.2, §3.3)."""
+    play(
+        append("Content-Type: text/plain; charset=utf-8", "", "편지")
+        + append("Content-Type: image/png", "", "abc")
+        + SELECT
+        + """
+        C: c FETCH 1:2 PREVIEW
+        S: * 1 FETCH (PREVIEW {6}
+        S: 편지)
+        S: * 2 FETCH (PREVIEW "")
+        S: c OK <any>
+        C: d FETCH 2 PREVIEW (LAZY)
+        S: * 2 FETCH (PREVIEW "")
+        S: d OK <any>
+        """
+    )
+
+
+def test_save_dates_of_copies() -> None:
+    """A copy has a date of its own, the original keeps its (RFC 8514 §3)."""
+
+    async def run() -> None:
+        async with stage() as system:
+            client = system.client()
+            await client.log_in()
+            await client.ask(b"a APPEND INBOX {14+}\r\nSubject: one\r\n\r\n")
+            await client.ask(b"b SELECT INBOX\r\n")
+            before = await client.ask(b"c FETCH 1 SAVEDATE\r\n")
+            await asyncio.sleep(1.1)  # storage has the time of the machine
+            await client.ask(b"d COPY 1 Drafts\r\n")
+            assert await client.ask(b"c FETCH 1 SAVEDATE\r\n") == before
+            await client.ask(b"e SELECT Drafts\r\n")
+            assert await client.ask(b"c FETCH 1 SAVEDATE\r\n") != before
+
+    asyncio.run(run())
+
+
 def test_ids_stay() -> None:
-    """EMAILID over COPY, THREADID over a thread, MAILBOXID over RENAME (RFC 8474)."""
+    """EMAILID over COPY, THREADID over a thread (RFC 8474 §5)."""
     play(
         append("Message-ID: <1@example.test>", "", "one")
         + append("References: <1@example.test>", "", "two")
@@ -106,6 +147,32 @@ def test_ids_stay() -> None:
         S: g OK <any>
         """
     )
+
+
+def test_the_id_of_a_mailbox_stays() -> None:
+    """MAILBOXID of CREATE, SELECT and STATUS, over RENAME (RFC 8474 §4)."""
+
+    async def run() -> None:
+        async with stage() as system:
+            client = system.client()
+            await client.log_in()
+            found = [
+                re.findall(rb"MAILBOXID \(([A-Za-z0-9_-]+)\)", await client.ask(line))
+                for line in (
+                    b"a CREATE one\r\n",
+                    b"b RENAME one two\r\n",
+                    b"c STATUS two (MAILBOXID)\r\n",
+                    b"d SELECT two\r\n",
+                    b"e EXAMINE two\r\n",
+                    b"f CREATE one\r\n",
+                )
+            ]
+            first, other = found[0], found.pop()
+            assert found == [first, [], first, first, first]
+            assert len(first) == len(other) == 1
+            assert other != first
+
+    asyncio.run(run())
 
 
 def test_utf8_headers() -> None:

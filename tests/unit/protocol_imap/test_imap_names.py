@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pyeonji.protocol.imap import names
 from pyeonji.protocol.imap.names import BadName, Pattern
+from pyeonji.protocol.imap.tokens import Arguments, BadSyntax
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,13 @@ def test_no_pattern_is_slow() -> None:
     assert not Pattern("*a" * 200 + "b").matches("a" * 255)
     assert not Pattern("%a" * 200 + "b").matches("a" * 255)
     assert time.perf_counter() - started < 1.0
+
+
+def test_quoted_strings_must_be_utf8_once_that_is_enabled() -> None:
+    """RFC 6855 §3; before it, 8-bit octets are taken as they are."""
+    for octets in (b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"', b'"\xea\xb0"'):
+        assert Arguments([octets], 0).astring() == octets[1:-1]
+        with pytest.raises(BadSyntax):
+            Arguments([octets], 0, utf8=True).astring()
+    written = '"편지"'.encode()
+    assert Arguments([written], 0, utf8=True).astring() == written[1:-1]

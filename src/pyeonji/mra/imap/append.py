@@ -219,6 +219,13 @@ async def append_ended(session: Session, event: commands.AppendEnded) -> None:  
         # told before EXPUNGE, so that the client knows the new one (RFC 8508 §4.3)
         session.write(b"* OK [%b] Kept.\r\n" % code)
         code = b""
+        if session.enabled.resync:  # as UID EXPUNGE (RFC 8508 §4.5)
+            selected = session.selected
+            session.write(await selected.refresh(expunges=True))
+            selected.owed = False
+            code = b"HIGHESTMODSEQ %d" % selected.synced
+            session.tagged(appending.tag, b"OK", "Kept.", code)
+            return
     await session.ok(appending.tag, "Kept.", code)
 
 
