@@ -12,6 +12,7 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,6 +52,9 @@ CHECKPOINT_PAGES: Final = 1000
 
 GARBAGE_AT_ONCE: Final = 200
 """Thrown-away messages removed in one transaction."""
+
+REST_FOR: Final = 3
+"""Texts are made for one part of the time in four: others need the processor."""
 
 TEXTS_WHEN_QUIET: Final = 20
 """Messages whose texts are made at once: what comes meanwhile waits so long."""
@@ -109,9 +113,11 @@ class Workshop:
     announce: Callable[[AccountId, frozenset[int], bool], None]  # on the loop
     writers: Pool = field(default_factory=lambda: Pool("mail-writer", WRITER_THREADS))
     syncers: Pool = field(default_factory=lambda: Pool("mail-sync", SYNC_THREADS))
+    tidiers: Pool = field(default_factory=lambda: Pool("mail-tidier", 1))
 
     def close(self) -> None:
         """Finish all writing, then all syncing."""
+        self.tidiers.close()
         self.writers.close()
         self.syncers.close()
 
@@ -131,6 +137,7 @@ class AccountFile:
         self._tended = 0
         self._textless = True  # look once after opening
         self._resting = False
+        self._called = threading.Event()  # a job has come, or the end
         self._shop = shop
         self._writer: Database | None = None
         self._log_pages = 0
@@ -170,6 +177,7 @@ class AccountFile:
         with self._lock:
             self._jobs.append(Waiting(job, future, stable))
             busy, self._busy = self._busy, True
+        self._called.set()
         if not busy:
             # what else this turn of the loop brings goes in the same transaction
             self._shop.mailbag.loop.call_soon(self._shop.writers.put, self._work)
@@ -198,7 +206,7 @@ class AccountFile:
                 return
             self._busy = self._resting = True
         self.reader.execute("PRAGMA shrink_memory")
-        self._shop.writers.put(self._work)
+        self._shop.tidiers.put(self._work)
 
     def give_back(self, connection: Database) -> None:
         """Keep a connection for the next search (a search thread)."""
@@ -212,6 +220,7 @@ class AccountFile:
         with self._lock:
             self._closing = True
             busy, self._busy = self._busy, True
+        self._called.set()
         if not busy:
             self._shop.writers.put(self._work)
 
@@ -220,6 +229,7 @@ class AccountFile:
     def _work(self) -> None:
         """Run transactions until no job is left."""
         while True:
+            self._called.clear()
             with self._lock:
                 jobs, self._jobs = self._jobs, []
                 if not jobs and not self._housekeeping_due():
@@ -339,9 +349,11 @@ class AccountFile:
         """Make some texts; when all are made, close what is for writing."""
         try:
             with errors_named():
+                started = time.monotonic()
                 self._textless = self._textless and self._make_texts()
-                if self._textless:
-                    return  # more of them, unless a job has come
+                if self._textless:  # more of them, unless a job has come
+                    self._called.wait(REST_FOR * (time.monotonic() - started))
+                    return
                 if self._writer is not None:
                     self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except StorageUnavailable:
