@@ -72,7 +72,7 @@ def test_preview_ids_and_save_date() -> None:
         C: e FETCH 1 PREVIEW (SOON)
         S: e BAD <any>
         C: f FETCH 1 (EMAILID THREADID)
-        S: * 1 FETCH (EMAILID (M<n>) THREADID (T<n>))
+        S: * 1 FETCH (EMAILID (M<any>-<n>) THREADID (T<any>-<n>))
         S: f OK <any>
         C: g FETCH 1 SAVEDATE
         S: * 1 FETCH (SAVEDATE "<any> +0000")
@@ -129,18 +129,18 @@ def test_ids_stay() -> None:
         C: c COPY 1 Drafts
         S: c OK <any>
         C: d FETCH 1 EMAILID
-        S: * 1 FETCH (EMAILID (M1))
+        S: * 1 FETCH (EMAILID (M<any>-1))
         S: d OK <any>
         C2: a EXAMINE Drafts
         S2: <all>a OK [READ-ONLY] <any>
         C2: b FETCH 1 EMAILID
-        S2: * 1 FETCH (EMAILID (M1))
+        S2: * 1 FETCH (EMAILID (M<any>-1))
         S2: b OK <any>
         C: e FETCH 1 THREADID
-        S: * 1 FETCH (THREADID (T1))
+        S: * 1 FETCH (THREADID (T<any>-1))
         S: e OK <any>
         C: f FETCH 2 THREADID
-        S: * 2 FETCH (THREADID (T1))
+        S: * 2 FETCH (THREADID (T<any>-1))
         S: f OK <any>
         C: g STATUS INBOX (MAILBOXID APPENDLIMIT)
         S: * STATUS INBOX (MAILBOXID (F<any>) APPENDLIMIT 104857600)

@@ -160,8 +160,8 @@ def test_object_ids() -> None:
             rows = await system.account.select(
                 inbox.id, [(1, 3)], [Column.MESSAGE_ID, Column.THREAD_ID]
             )
-            emails = [email_id(row[0]) for row in rows]
-            threads = [thread_id(row[1]) for row in rows]
+            emails = [email_id(system.account.id, row[0]) for row in rows]
+            threads = [thread_id(system.account.id, row[1]) for row in rows]
             assert threads[0] == threads[1] != threads[2]
             for asked, heard in (
                 (b"EMAILID " + emails[1], b"* SEARCH 2\r\n"),

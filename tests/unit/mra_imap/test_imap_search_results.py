@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyeonji.base.ids import AccountId
 from pyeonji.mra.imap.contexts import Steps, _positions
 from pyeonji.mra.imap.fuzzy import nearly, stem
 from pyeonji.mra.imap.object_ids import email_id, number_of, thread_id
@@ -142,10 +143,13 @@ def test_casemap() -> None:
 
 def test_object_ids() -> None:
     """What is told is found again (RFC 8474 §4)."""
-    assert number_of(email_id(7), thread=False) == 7
-    assert number_of(thread_id(7), thread=True) == 7
-    for wrong in (b"T7", b"M0", b"M", b"m7", b"M07", b"M9999999999999999999", b"M7x"):
-        assert number_of(wrong, thread=False) is None
+    kim = AccountId("kim")
+    assert number_of(email_id(kim, 7), kim, thread=False) == 7
+    assert number_of(thread_id(kim, 7), kim, thread=True) == 7
+    assert number_of(email_id(AccountId("lee"), 7), kim, thread=False) is None
+    for wrong in ("Tkim-7", "Mkim-0", "Mkim", "mkim-7", "Mkim-07", "M-7", "Mkim-7x"):
+        assert number_of(wrong.encode(), kim, thread=False) is None
+    assert number_of(b"Mkim-9999999999999999999", kim, thread=False) is None
 
 
 def test_words_that_are_nearly_the_same() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from pyeonji.mra.imap.object_ids import email_id, thread_id
 from pyeonji.mra.imap.sections import is_own_header, reader_of
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.commands import Section, Simple
@@ -63,8 +64,22 @@ RULES: Final[dict[Simple, _Rule]] = {
         lambda columns, _: date_times(columns[Column.INTERNAL_DATE]),
     ),
     Simple.MODSEQ: _column(Column.MOD_SEQ, b"MODSEQ (%d)"),
-    Simple.EMAILID: _column(Column.MESSAGE_ID, b"EMAILID (M%d)"),
-    Simple.THREADID: _column(Column.THREAD_ID, b"THREADID (T%d)"),
+    Simple.EMAILID: _Rule(
+        (Column.MESSAGE_ID,),
+        b"EMAILID (%b)",
+        lambda columns, selected: [
+            email_id(selected.account_id, number)
+            for number in columns[Column.MESSAGE_ID]
+        ],
+    ),
+    Simple.THREADID: _Rule(
+        (Column.THREAD_ID,),
+        b"THREADID (%b)",
+        lambda columns, selected: [
+            thread_id(selected.account_id, number)
+            for number in columns[Column.THREAD_ID]
+        ],
+    ),
     Simple.SAVEDATE: _Rule(
         (Column.SAVE_DATE,),
         b"SAVEDATE %b",

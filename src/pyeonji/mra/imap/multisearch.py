@@ -89,6 +89,7 @@ async def _in_other(
 ) -> None:
     account, mailbox = box.account, box.mailbox
     place = OtherPlace(
+        account_id=account.id,
         view=UidMap(await account.uids(mailbox.id)),
         recents=((mailbox.first_recent, mailbox.uid_next),),
     )

@@ -55,6 +55,7 @@ from pyeonji.storage.query import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pyeonji.base.ids import AccountId
     from pyeonji.mra.imap.uid_map import UidMap
     from pyeonji.protocol.imap.search_keys import Key
 
@@ -64,6 +65,10 @@ NOTHING: Final = Or(())
 
 class Place(Protocol):
     """What keys need to know of the mailbox they are asked of."""
+
+    @property
+    def account_id(self) -> AccountId:
+        """Whose mailbox it is."""
 
     @property
     def view(self) -> UidMap:
@@ -82,6 +87,7 @@ class Place(Protocol):
 class OtherPlace:
     """A mailbox that is not selected."""
 
+    account_id: AccountId
     view: UidMap
     recents: Sequence[tuple[int, int]]
     saved: Sequence[tuple[int, int]] = ()
@@ -135,7 +141,7 @@ class Translation:
             case ModSeqKey():
                 return ChangedSince(key.mod_seq)
             case ObjectKey():
-                return _object(key)
+                return _object(key, self._place.account_id)
             case FilterKey():
                 raise TypeError(key)
 
@@ -210,8 +216,8 @@ def frozen(key: Key, place: Place) -> Key:
             return key
 
 
-def _object(key: ObjectKey) -> Query:
-    number = number_of(key.object_id, thread=key.thread)
+def _object(key: ObjectKey, account_id: AccountId) -> Query:
+    number = number_of(key.object_id, account_id, thread=key.thread)
     if number is None:
         return NOTHING
     return ThreadIs(number) if key.thread else MessageIs(number)

@@ -19,7 +19,7 @@ from pyeonji.protocol.imap.sequences import runs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pyeonji.base.ids import MailboxId, ModSeq, Uid, UidValidity
+    from pyeonji.base.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
     from pyeonji.mra.imap.enabled import Enabled
     from pyeonji.protocol.imap.sequences import SequenceSet
     from pyeonji.storage.mailboxes import AccountStore, Changes, Mailbox
@@ -79,6 +79,11 @@ class Selected:
         self.keywords = set(WELL_KNOWN_KEYWORDS)
         self.saved: list[tuple[int, int]] = []  # "$", as uid ranges (RFC 5182)
         self.contexts = Contexts()
+
+    @property
+    def account_id(self) -> AccountId:
+        """Whose mailbox it is."""
+        return self.account.id
 
     # -- what a client names
 
