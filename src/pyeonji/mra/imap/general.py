@@ -63,7 +63,6 @@ async def enable(session: Session, command: commands.Enable) -> None:
     session.machine.utf8 = session.enabled.utf8
     names = [SPELLINGS.get(name, name) for name in new]
     session.write(responses.untagged(b" ".join([b"ENABLED", *names])))
-    session.machine.utf8 = session.enabled.utf8
     if session.has_selected:
         selected = session.selected
         if session.enabled.mod_seqs and not had_condstore:
@@ -85,7 +84,6 @@ async def unauthenticate(session: Session, command: commands.Unauthenticate) -> 
     session.tagged(command.tag, b"OK", "Who comes next?")
     if session.connection.compressed:  # the OK is the last in it (RFC 8437 §4.1)
         session.connection.stop_compression()
-    session.connection.stop_compression()  # RFC 8437 §3
 
 
 async def namespace(session: Session, command: commands.Namespace) -> None:

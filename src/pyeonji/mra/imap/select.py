@@ -46,7 +46,6 @@ async def select(session: Session, command: commands.Select) -> None:
         enabled=enabled,
         rights=place.rights,
     )
-    selected.name = place.name
     selected.name = place.name  # as this user writes it
     if not enabled.rev2:
         first_recent = mailbox.first_recent

@@ -3,8 +3,9 @@
 Messages are of one thread when one refers to the other, or both to a third,
 by Message-ID, References or In-Reply-To (as RFC 5256 §3 REFERENCES links them);
 never because their subjects are alike. A thread is named by the message that
-began it here. A message that refers to two threads joins them: `joined` says
-which one stands for the other, so that no message is written anew.
+began it here. What a message was told to belong to never changes (RFC 8474 §5.2):
+a late message that refers to two threads goes into the older one and leaves the
+other as it is.
 """
 
 from __future__ import annotations
@@ -21,19 +22,6 @@ if TYPE_CHECKING:
 
 MAX_REFERENCES: Final = 50
 """References of a message that are looked at: the first, and the last ones."""
-
-THREAD: Final = (
-    "coalesce((SELECT j.root FROM joined j WHERE j.thread = m.thread), m.thread)"
-)
-"""The thread of `messages m`, as SQL."""
-
-IN_THREAD: Final = (
-    "WITH wanted (thread) AS (SELECT ?) SELECT m.id FROM messages m WHERE m.thread IN"
-    " (SELECT thread FROM wanted UNION ALL"
-    " SELECT j.thread FROM joined j JOIN wanted w ON j.root = w.thread)"
-    " AND NOT EXISTS (SELECT 1 FROM joined j JOIN wanted w ON j.thread = w.thread)"
-)
-"""Messages of a thread, as SQL; a thread that has joined another has none."""
 
 
 def hash_of(message_id: str) -> int:
@@ -57,7 +45,7 @@ class Conversations:
 
     def __init__(self, connection: Database) -> None:
         self._connection = connection
-        self._known: dict[int, int] = {}  # hash: root
+        self._known: dict[int, int] = {}  # hash: thread
         self._learnt: dict[int, int] = {}
 
     def assign(self, messages: Sequence[tuple[int, str, str]]) -> list[int]:
@@ -73,42 +61,19 @@ class Conversations:
         wanted = json.encode(list(hashes - self._known.keys())).decode()
         self._known |= dict(
             self._connection.execute(
-                "SELECT t.hash, coalesce(j.root, t.thread) FROM json_each(?) w"
-                " CROSS JOIN thread_ids t ON t.hash = w.value"
-                " LEFT JOIN joined j ON j.thread = t.thread",
+                "SELECT t.hash, t.thread FROM json_each(?) w"
+                " CROSS JOIN thread_ids t ON t.hash = w.value",
                 (wanted,),
             ).fetchall()
         )
 
     def _thread(self, number: int, hashes: list[int]) -> int:
         known = self._known
-        found = {known[one] for one in hashes if one in known}
-        thread = number if not found else found.pop()
-        if found:
-            thread = self._join({thread, *found})
+        thread = min((known[one] for one in hashes if one in known), default=number)
         for one in hashes:
             if one not in known:
                 known[one] = self._learnt[one] = thread
         return thread
-
-    def _join(self, threads: set[int]) -> int:
-        """Make one of several; the one that most others have joined stands for all."""
-        counts = {
-            thread: self._connection.execute(
-                "SELECT count(*) FROM joined WHERE root = ?", (thread,)
-            ).get
-            for thread in threads
-        }
-        root = min(threads, key=lambda thread: (-counts[thread], thread))
-        for other in threads - {root}:
-            self._connection.execute(
-                "UPDATE joined SET root = ? WHERE root = ?", (root, other)
-            )
-            self._connection.execute("INSERT INTO joined VALUES (?, ?)", (other, root))
-        for one, thread in self._known.items():
-            if thread in threads:
-                self._known[one] = root
-        return root
 
     def write(self) -> None:
         """Keep the ids that were not known before."""

@@ -9,7 +9,6 @@ import msgspec
 
 from pyeonji.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from pyeonji.storage.content import StoredOctets
-from pyeonji.storage.embedded.conversations import THREAD
 from pyeonji.storage.embedded.ledger import consecutive, in_ranges
 from pyeonji.storage.embedded.octets import map_file, unpack
 from pyeonji.storage.mailboxes import Changes, Column, Mailbox, SpecialUse
@@ -44,7 +43,7 @@ _COLUMNS: Final[dict[Column, str]] = {
     Column.HEADER_MESSAGE_ID: "m.message_id",
     Column.REFERENCES: "m.refers",
     Column.PREVIEW: "m.preview",
-    Column.THREAD_ID: THREAD,
+    Column.THREAD_ID: "m.thread",
     Column.HEADER: "h.header",
     Column.SORT_DISPLAY_FROM: "m.display_from",
     Column.SORT_DISPLAY_TO: "m.display_to",

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pyeonji.message.text import normalise
 from pyeonji.storage import query as q
 from pyeonji.storage.embedded import reading
-from pyeonji.storage.embedded.conversations import IN_THREAD
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
 from pyeonji.storage.embedded.sqlite import (
     Database,
@@ -144,7 +143,9 @@ class Condition:
 
     @_sql.register
     def _(self, query: q.ThreadIs) -> str:
-        return self._bind(f"e.message IN ({IN_THREAD})", query.thread_id)
+        return self._bind(
+            "e.message IN (SELECT id FROM messages WHERE thread = ?)", query.thread_id
+        )
 
     @_sql.register
     def _(self, query: q.ChangedSince) -> str:

@@ -31,7 +31,7 @@ _NEW_TABLES: Final = """
     ALTER TABLE messages RENAME TO old_messages;
     CREATE TABLE messages (
         id INTEGER PRIMARY KEY,
-        thread INTEGER NOT NULL,        -- the message that began it; see `joined`
+        thread INTEGER NOT NULL,        -- the message that began it
         size INTEGER NOT NULL,
         prefix_size INTEGER NOT NULL,
         sent_date INTEGER,
@@ -72,12 +72,6 @@ _NEW_TABLES: Final = """
         thread INTEGER NOT NULL
     );
     CREATE INDEX thread_ids_of_thread ON thread_ids (thread);
-    -- Threads that a later message showed to be part of another.
-    CREATE TABLE joined (
-        thread INTEGER PRIMARY KEY,
-        root INTEGER NOT NULL
-    );
-    CREATE INDEX joined_of_root ON joined (root);
 
     CREATE TABLE rights (
         mailbox INTEGER NOT NULL,

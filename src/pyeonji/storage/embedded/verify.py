@@ -182,10 +182,6 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
         """,
     ),
     (
-        "thread {} has joined {}, which has joined another",
-        "SELECT j.thread, j.root FROM joined j JOIN joined k ON k.thread = j.root",
-    ),
-    (
         "ids are kept of thread {}, which has no message",
         """
         SELECT DISTINCT thread FROM thread_ids
