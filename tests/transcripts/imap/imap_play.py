@@ -8,17 +8,24 @@ Lines end in CRLF on the wire. Holes in what is heard: `<n>` a number, `<any>`
 anything, `<keep>` a number that `@` stands for in later lines of any client;
 `<all>` first in a line passes over lines until one matches its rest.
 A script fails if something is left unsaid.
+
+All tests of this folder play twice, against the bare door and over TLS on real
+sockets (tls_play); those marked `way(name, reason)` one way only.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.transcripts.imap.imap_talker import ADDRESS, PASSWORD, WAIT_S, Talker
+from tests.transcripts.imap.tls_play import listening
 
 from pyeonji.base.clock import SetClock
 from pyeonji.mra.imap import Options, door
@@ -35,9 +42,10 @@ if TYPE_CHECKING:
     from pyeonji.storage.embedded import Store
     from pyeonji.storage.mailboxes import AccountStore
 
-ADDRESS = "kim@example.test"
-PASSWORD = "secret"
-WAIT_S = 5.0
+BARE: Final = "bare"
+TLS: Final = "tls"
+WAY: contextvars.ContextVar[str] = contextvars.ContextVar("way", default=BARE)
+"""How clients come to the door; the tests of this folder go both ways."""
 
 LETTER = b"""\
 Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)
@@ -115,7 +123,7 @@ class MemoryTransport(asyncio.Transport):
         self.close()
 
 
-class Client:
+class Client(Talker):
     """One connection."""
 
     def __init__(self, make_door: Callable[[Connection], ImapDoor]) -> None:
@@ -131,34 +139,9 @@ class Client:
             self.connection.data_received(octets)
 
     async def settle(self) -> None:
-        """Wait until every answer is made."""
         async with asyncio.timeout(WAIT_S):
             while self.connection.busy:  # noqa: ASYNC110 - the shell has no event
                 await asyncio.sleep(0.001)
-
-    async def line(self) -> bytes:
-        """The next line heard."""
-        heard = self.transport.heard
-        async with asyncio.timeout(WAIT_S):
-            while (end := heard.find(b"\r\n")) < 0:
-                assert not self.transport.closed, f"closed after {bytes(heard)!r}"
-                await asyncio.sleep(0.001)
-        line = bytes(heard[:end])
-        del heard[: end + 2]
-        return line
-
-    async def ask(self, octets: bytes) -> bytes:
-        """Say something and return all that is heard until it is answered."""
-        self.say(octets)
-        await self.settle()
-        heard = bytes(self.transport.heard)
-        self.transport.heard.clear()
-        return heard
-
-    async def log_in(self, address: str = ADDRESS) -> None:
-        await self.line()
-        heard = await self.ask(f"0 LOGIN {address} {PASSWORD}\r\n".encode())
-        assert heard.startswith(b"0 OK "), heard
 
 
 class Stage:
@@ -179,6 +162,7 @@ class Stage:
         async def no_sleep(_: float) -> None:
             pass
 
+        self._come: Callable[[], Talker] | None = None
         self.make_door = door(
             options,
             store.directory,
@@ -194,8 +178,18 @@ class Stage:
             clock=self.clock,
         )
 
-    def client(self) -> Client:
-        return Client(self.make_door)
+    def client(self) -> Any:
+        """One more client; it comes the way of the test."""
+        return Client(self.make_door) if self._come is None else self._come()
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Stage]:
+        """Let clients come."""
+        if WAY.get() == BARE:
+            yield self
+            return
+        async with listening(self.make_door) as self._come:
+            yield self
 
 
 OPTIONS = Options(hostname="mx.example.test", plaintext_auth=True)
@@ -211,9 +205,9 @@ async def stage(options: Options = OPTIONS) -> AsyncIterator[Stage]:
                 ADDRESS,
                 make_credentials(PASSWORD, sealer=store.sealer),
             )
-            yield Stage(
-                Path(folder), store, await store.mail.account(account.id), options
-            )
+            kept = await store.mail.account(account.id)
+            async with Stage(Path(folder), store, kept, options).open() as system:
+                yield system
         finally:
             await store.close()
 
@@ -224,7 +218,8 @@ async def beside(first: Stage) -> AsyncIterator[Stage]:
     store = await open_store(first.folder, worker=1, workers=2)
     try:
         account = await store.mail.account(first.account.id)
-        yield Stage(first.folder, store, account, OPTIONS)
+        async with Stage(first.folder, store, account, OPTIONS).open() as system:
+            yield system
     finally:
         await store.close()
 
@@ -280,7 +275,7 @@ def _pattern(expected: str) -> bytes:
     )
 
 
-async def _hear(client: Client, text: str) -> bytes | None:
+async def _hear(client: Talker, text: str) -> bytes | None:
     """A line that must be as `text`; gives what it keeps."""
     heard = await client.line()
     while (told := _OF_SELECT.fullmatch(heard)) and told[1].decode() not in text:
@@ -300,7 +295,7 @@ async def _play(
 ) -> None:
     async with stage(options) as system:
         await _furnish(system, accounts, limits)
-        clients: dict[str, Client] = {}
+        clients: dict[str, Talker] = {}
         kept = b"@"
         for line in script.splitlines():
             who, _, text = line.strip().partition(":")

@@ -3,7 +3,8 @@
 import base64
 import dataclasses
 
-from tests.transcripts.imap.imap_play import OPTIONS, play
+import pytest
+from tests.transcripts.imap.imap_play import BARE, OPTIONS, TLS, play
 
 from pyeonji.protocol.imap.capabilities import after_login
 
@@ -80,6 +81,23 @@ def test_wrong_passwords_end_it() -> None:
     )
 
 
+@pytest.mark.way(TLS, "what is refused in clear is good inside TLS")
+def test_secrets_in_tls() -> None:
+    """No LOGINDISABLED, channel binding, and no TLS in TLS (RFC 3501 §6.2.1)."""
+    play(
+        f"""
+        S: * OK [CAPABILITY {BEFORE} AUTH=SCRAM-SHA-256-PLUS <any>] <any>
+        C: a STARTTLS
+        S: a BAD TLS is not available.
+        C: b AUTHENTICATE PLAIN AGtpbUBleGFtcGxlLnRlc3QAc2VjcmV0
+        S: b OK <any>
+        """,
+        log_in=False,
+        options=IN_CLEAR,
+    )
+
+
+@pytest.mark.way(BARE, "the rule is about connections in clear")
 def test_nothing_secret_in_clear() -> None:
     """LOGINDISABLED and PRIVACYREQUIRED (RFC 3501 §6.2.3, RFC 5530 §3)."""
     play(
