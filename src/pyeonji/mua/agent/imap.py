@@ -170,9 +170,15 @@ class ImapSession:
                 if isinstance(event, LiteralChunk):
                     received += len(event.octets)
                     told(received)
-                elif isinstance(event, Exists):
-                    self.exists = event.count
+                self._count(event)
                 events.append(event)
+
+    def _count(self, event: Event) -> None:
+        """Keep the number of letters of the open folder (RFC 3501 §7.3.1, §7.4.1)."""
+        if isinstance(event, Exists):
+            self.exists = event.count
+        elif isinstance(event, Expunged):
+            self.exists -= 1
 
     async def _respond(self, exchange: Exchange, challenge: bytes) -> None:
         try:
@@ -394,6 +400,7 @@ class ImapSession:
                     _judge(event)
                     idling = False
                 elif not isinstance(event, IdleStarted):
+                    self._count(event)
                     for news in _news(event):
                         yield news
 
