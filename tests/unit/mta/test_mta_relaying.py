@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import email
-import ssl
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.mta.hop import Hop
+from tests.unit.mta.relaying import play, report, status_of
 from tests.unit.mta.world import World, options
 
 from pyeonji.base.events import Happening
 from pyeonji.mta.options import DAY, HOUR, MINUTE, Route
 from pyeonji.mta.receive.transaction import Transaction
-from pyeonji.net.tls import client_context
 from pyeonji.protocol.smtp.events import MailAsked, RecipientAsked
-from pyeonji.serve.certificates import make_self_signed
-from pyeonji.storage.queue import BodyType, Recipient
-
-
-def play(hop: Hop, scene: Callable[[World], Awaitable[None]], **more: object) -> World:
-    """Run a scene with every foreign domain routed to the hop."""
-
-    async def run() -> World:
-        async with hop:
-            route = Route(domain="*", hosts=(("127.0.0.1", hop.port),))
-            async with World(options(routes={"*": route}, **more)) as world:
-                await scene(world)
-            return world
-
-    return asyncio.run(run())
-
-
-def report(world: World, index: int = 0) -> email.message.Message:
-    """A report in Kim's mailbox."""
-    return email.message_from_bytes(
-        world.mail.mailboxes["kim@example.test"][index].octets
-    )
-
-
-def status_of(message: email.message.Message) -> str:
-    parts = [p for p in message.walk() if p.get_content_type().endswith("-status")]
-    return "\n".join(str(block) for block in parts[0].get_payload())
+from pyeonji.storage.queue import Recipient
 
 
 def test_a_letter_goes_to_the_next_hop_with_all_its_recipients() -> None:
@@ -255,132 +225,6 @@ def test_success_here_is_reported_as_asked() -> None:
     assert "Action: delivered" in status_of(report(world))
 
 
-def test_eight_bits_become_seven_for_an_old_next_hop() -> None:
-    """RFC 6152 §3: converted part by part, and it reads the same."""
-    hop = Hop(offers=())
-    text = "안녕하세요, 편지입니다.\r\n" * 5
-    octets = (
-        b"From: kim@example.test\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
-        b"Content-Type: text/plain; charset=utf-8\r\n"
-        b"Content-Transfer-Encoding: 8bit\r\n\r\n" + text.encode()
-    )
-
-    async def scene(world: World) -> None:
-        await world.send("lee@a.test", octets=octets, body_type=BodyType.EIGHT_BIT)
-        await world.settle()
-
-    play(hop, scene)
-    assert hop.taken[0].octets.isascii()
-    assert "BODY=" not in hop.taken[0].mail
-    message = email.message_from_bytes(hop.taken[0].octets)
-    payload = message.get_payload(decode=True)
-    assert isinstance(payload, bytes)
-    assert payload.decode() == text
-
-
-SIGNED = (
-    b"Subject: x\r\nMIME-Version: 1.0\r\n"
-    b"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n"
-    b"Content-Type: text/plain; charset=utf-8\r\n"
-    b"Content-Transfer-Encoding: 8bit\r\n\r\n\xea\xb0\x80\r\n--b\r\n"
-    b"Content-Type: application/pgp-signature\r\n\r\nx\r\n--b--\r\n"
-)
-
-
-@pytest.mark.parametrize("declared", [BodyType.SEVEN_BIT, BodyType.EIGHT_BIT])
-@pytest.mark.parametrize("octets", [b"Subject: \xb0\xa1\r\n\r\nhi\r\n", SIGNED])
-def test_no_octet_over_127_goes_to_an_old_next_hop(
-    octets: bytes, declared: BodyType
-) -> None:
-    """What cannot be converted comes back, declared or not (RFC 6152 §3)."""
-    hop = Hop(offers=("PIPELINING",))
-
-    async def scene(world: World) -> None:
-        await world.send("lee@a.test", octets=octets, body_type=declared)
-        await world.settle()
-
-    world = play(hop, scene)
-    assert not hop.taken
-    assert not any(line.startswith("MAIL") for line in hop.heard)
-    assert "Status: 5.6.3" in status_of(report(world))
-
-
-@pytest.mark.parametrize(
-    ("octets", "declared"),
-    [
-        (b"Subject: x\r\n\r\nhi\r\n", False),
-        (b"Subject: x\r\n\r\n\xea\xb0\x80\r\n", True),
-        (SIGNED, True),
-    ],
-)
-def test_eight_bits_are_declared_even_where_the_sender_did_not(
-    octets: bytes, *, declared: bool
-) -> None:
-    """BODY=8BITMIME goes with every letter that has them (RFC 6152 §3)."""
-    hop = Hop()
-
-    async def scene(world: World) -> None:
-        await world.send("lee@a.test", octets=octets)
-        await world.settle()
-
-    play(hop, scene)
-    assert ("BODY=8BITMIME" in hop.taken[0].mail) is declared
-    assert hop.taken[0].octets.endswith(octets)
-
-
-INNER = (
-    b"Subject: x\r\nMIME-Version: 1.0\r\n"
-    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
-    b"Content-Type: text/plain; charset=utf-8\r\n%b\r\n\xea\xb0\x80\r\n--b--\r\n"
-)
-NAMED = INNER % b'Content-Disposition: inline; filename="\xea\xb0\x80"\r\n'
-ENCLOSED = (
-    INNER % b"" + b"--b\r\nContent-Type: message/global\r\n\r\n"
-    b"From: <\xea\xb0\x80@a.test>\r\n\r\nhi\r\n--b--\r\n"
-).replace(b"--b--\r\n--b\r\n", b"--b\r\n")
-
-
-@pytest.mark.parametrize(
-    ("octets", "needed"),
-    [(INNER % b"", False), (NAMED, True), (ENCLOSED, True)],
-)
-def test_smtputf8_goes_with_header_fields_of_parts(
-    octets: bytes, *, needed: bool
-) -> None:
-    """UTF-8 in the text needs none, in the header of a part it does (§3.4)."""
-
-    def send(hop: Hop) -> World:
-        async def scene(world: World) -> None:
-            await world.send(
-                "lee@a.test", octets=octets, smtputf8=True, body_type=BodyType.EIGHT_BIT
-            )
-            await world.settle()
-
-        return play(hop, scene)
-
-    able = Hop(offers=("8BITMIME", "SMTPUTF8"))
-    send(able)
-    assert able.taken[0].mail.endswith(" SMTPUTF8") is needed
-    unable = Hop(offers=("8BITMIME",))
-    world = send(unable)
-    assert bool(unable.taken) is not needed
-    if needed:
-        assert "Status: 5.6.7" in status_of(report(world))
-
-
-def test_smtputf8_that_the_next_hop_lacks_comes_back() -> None:
-    """RFC 6531 §3.5."""
-    hop = Hop()
-
-    async def scene(world: World) -> None:
-        await world.send("이@a.test", smtputf8=True)
-        await world.settle()
-
-    world = play(hop, scene)
-    assert not hop.taken
-    assert "Status: 5.6.7" in status_of(report(world))
-
-
 def test_a_letter_too_large_for_the_next_hop_comes_back() -> None:
     """RFC 1870 §6.1: it is not even tried."""
     hop = Hop(offers=("SIZE 100",))
@@ -444,108 +288,6 @@ def test_delay_then_expiry_are_told() -> None:
     assert "Action: failed" in status_of(report(world, 1))
     assert "Status: 4.4.7" in status_of(report(world, 1))
     assert world.queue.kinds("lee@a.test")[-1] is Happening.EXPIRED
-
-
-def contexts(tmp_path: Path) -> ssl.SSLContext:
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    make_self_signed("hop.test", certificate, key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context
-
-
-def test_tls_is_used_where_it_is_offered(tmp_path: Path) -> None:
-    """Opportunistic: any certificate is better than none (RFC 7435)."""
-    hop = Hop(tls=contexts(tmp_path))
-
-    async def scene(world: World) -> None:
-        await world.send("lee@a.test")
-        await world.settle()
-
-    world = play(hop, scene)
-    assert hop.taken[0].tls
-    assert "TLSv1" in world.queue.journey[-1].facts["tls"]
-
-
-@pytest.mark.parametrize(
-    ("trusted", "address", "offers_tls", "taken"),
-    [
-        (True, "127.0.0.1", True, True),
-        (False, "127.0.0.1", True, False),
-        (True, "127.0.0.2", True, False),  # a name that the certificate has not
-        (True, "127.0.0.1", False, False),
-    ],
-)
-def test_nobody_is_logged_in_to_whose_certificate_was_not_checked(
-    tmp_path: Path, *, trusted: bool, address: str, offers_tls: bool, taken: bool
-) -> None:
-    """A smart host without a good certificate hears no password (RFC 4954 §14)."""
-    tls = contexts(tmp_path)
-    hop = Hop(
-        script={"AUTH": ["235 2.7.0 ok"]},
-        offers=("AUTH PLAIN",),
-        tls=tls if offers_tls else None,
-        address=address,
-    )
-    checking = client_context(
-        verify=True, ca_file=tmp_path / "cert.pem" if trusted else None
-    )
-
-    async def run() -> World:
-        async with hop:
-            route = Route(
-                domain="*",
-                hosts=((address, hop.port),),
-                user="kim",
-                password="secret",
-                context=checking,
-            )
-            async with World(options(routes={"*": route})) as world:
-                await world.send("lee@a.test")
-                await world.settle()
-        return world
-
-    world = asyncio.run(run())
-    assert any(line.startswith("AUTH") for line in hop.heard) is taken
-    assert bool(hop.taken) is taken
-    if not taken:  # it waits: the operator may set it right
-        (waiting,) = world.queue.letters.values()
-        assert waiting.recipients[0].attempts == 1
-        assert world.queue.journey[-1].facts["status"].startswith("4.7.")
-
-
-def test_a_route_may_do_without_tls(tmp_path: Path) -> None:
-    """STARTTLS is offered, and is not asked for."""
-    hop = Hop(tls=contexts(tmp_path))
-
-    async def run() -> None:
-        async with hop:
-            hosts = (("127.0.0.1", hop.port),)
-            route = Route(domain="*", hosts=hosts, use_tls=False)
-            async with World(options(routes={"*": route})) as world:
-                await world.send("lee@a.test")
-                await world.settle()
-
-    asyncio.run(run())
-    assert "STARTTLS" not in hop.heard
-    assert not hop.taken[0].tls
-
-
-def test_broken_tls_is_tried_once_more_in_clear(tmp_path: Path) -> None:
-    """A next hop that cannot do what it offers still gets its mail."""
-    hop = Hop(
-        tls=contexts(tmp_path),
-        script={"STARTTLS": ["454 4.7.0 TLS not available"]},
-    )
-
-    async def scene(world: World) -> None:
-        await world.send("lee@a.test")
-        await world.settle()
-
-    play(hop, scene)
-    assert len(hop.taken) == 1
-    assert not hop.taken[0].tls
-    assert hop.connections == 2
 
 
 def test_a_null_mx_comes_back_at_once() -> None:
