@@ -116,7 +116,7 @@ def test_what_takes_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
             client = system.client()
             await client.log_in()
             await client.ask(b"a SELECT INBOX\r\n")
-            told = await client.ask(b"b SEARCH ALL\r\n")
+            told: bytes = await client.ask(b"b SEARCH ALL\r\n")
             quiet = await client.ask(b"c NOOP\r\n")
             client.transport.close()
             await asyncio.sleep(0)

@@ -193,9 +193,10 @@ def test_the_charset_of_the_command(charset: str) -> None:
             await client.ask(b"a APPEND INBOX {%d+}\r\n%b\r\n" % (len(octets), octets))
             await client.ask(b"b SELECT INBOX\r\n")
             coded = text.encode(charset)
-            return await client.ask(
+            heard: bytes = await client.ask(
                 b"c SEARCH CHARSET %b SUBJECT {%d+}\r\n%b\r\n"
                 % (charset.encode(), len(coded), coded)
             )
+            return heard
 
     assert asyncio.run(ask()).startswith(b"* SEARCH 1\r\n")

@@ -103,7 +103,7 @@ FETCHED: Final = re.compile(rb"\* ([0-9]+) FETCH(?= )")
 
 
 def is_closed(client: Client) -> bool:
-    return client.transport.closed
+    return bool(client.transport.closed)
 
 
 LITERAL: Final = re.compile(rb"\{([0-9]+)\}\r\n\Z")
