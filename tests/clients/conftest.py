@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.clients.letters import password_of
+from tests.clients.letters import SENDER, password_of
+from tests.clients.postfix import Postfix
+from tests.clients.postfix_settings import free_ports, routes
 from tests.running import DOMAIN, Server
 
 if TYPE_CHECKING:
@@ -34,6 +36,24 @@ def server() -> Iterator[Server]:
     with Server(accounts=("kim", "lee"), legacy=True) as running:
         yield running
         running.verify()
+
+
+@pytest.fixture(scope="session")
+def postfix() -> Iterator[Postfix]:
+    """A Postfix whose doors are routes of a server of ours, `house`."""
+    ports = free_ports()
+    with Server(accounts=("kim", "lee"), extra=routes(ports)) as running:
+        words = ("account", "add", SENDER, "--password-stdin")
+        running.run(*words, stdin=password_of(SENDER))
+        with Postfix(running, ports) as its_peer:
+            yield its_peer
+        running.verify()
+
+
+@pytest.fixture(scope="session")
+def house(postfix: Postfix) -> Server:
+    """Our server beside Postfix; SENDER writes there."""
+    return postfix.server
 
 
 @pytest.fixture

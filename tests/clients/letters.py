@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.message
 import imaplib
 import re
 import smtplib
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 KIM: Final = "kim@example.test"
 LEE: Final = "lee@example.test"
+SENDER: Final = "ascii@example.test"  # smtplib can write only ASCII passwords
 
 KOREAN: Final = "받은편지/업무"
 KOREAN_UTF_7: Final = "&vBvHQNO4ycA-/&xcW7NA-"  # RFC 3501 §5.1.3
@@ -200,8 +203,14 @@ def on_the_wire(octets: bytes) -> bytes:
     return octets.replace(b"\n", b"\r\n")
 
 
-def assert_below_our_headers(kept: bytes, sent: bytes) -> None:
-    """What was sent stands at the end, and above it stand only our trace fields."""
+def assert_below_our_headers(kept: bytes, sent: bytes, *also: bytes) -> None:
+    """What was sent stands at the end, and above it stand only our trace fields.
+
+    Args:
+        kept: what has come.
+        sent: what was sent.
+        also: fields that another server on the way has put there, too.
+    """
     assert kept.endswith(sent), f"changed:\n{kept[-500:]!r}\n{sent[-500:]!r}"
     added = kept[: len(kept) - len(sent)]
     assert added.endswith(b"\r\n")
@@ -210,4 +219,25 @@ def assert_below_our_headers(kept: bytes, sent: bytes) -> None:
         for line in added.split(b"\r\n")
         if line and line[:1] not in b" \t"
     ]
-    assert set(names) <= {b"Return-Path", b"Delivered-To", b"Received"}, names
+    ours = {b"Return-Path", b"Delivered-To", b"Received"}
+    assert set(names) <= ours | set(also), names
+
+
+def told(report: bytes) -> tuple[email.message.Message, dict[str, str]]:
+    """A report by RFC 3464, and what it says of its one recipient."""
+    message = email.message_from_bytes(report)
+    assert message.get_content_type() == "multipart/report"
+    assert message.get_param("report-type") == "delivery-status"
+    assert message["Return-Path"] == "<>"
+    [part] = [
+        each
+        for each in message.walk()
+        if each.get_content_type() == "message/delivery-status"
+    ]
+    blocks = part.get_payload()
+    assert isinstance(blocks, list)
+    of_message, of_recipient = blocks
+    assert isinstance(of_message, email.message.Message)
+    assert isinstance(of_recipient, email.message.Message)
+    assert of_message["Reporting-MTA"]
+    return message, {key: str(value) for key, value in of_recipient.items()}
