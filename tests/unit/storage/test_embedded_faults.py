@@ -306,3 +306,16 @@ def test_the_first_unseen_far_behind(
         assert await mail.first_unseen(box) == 7
 
     run(tmp_path, test)
+
+
+@pytest.mark.parametrize("octets", [b"", b"x\r\n", b"\r\nx\r\n"])
+def test_a_message_without_a_header_is_sound(tmp_path: Path, octets: bytes) -> None:
+    """verify reads it like any other."""
+
+    async def test(_: Store, mail: EmbeddedAccount) -> None:
+        box = (await mail.mailbox("INBOX")).id
+        message = NewMessage(content=octets, prepared=prepare(octets), internal_date=1)
+        await mail.append(box, [message])
+
+    run(tmp_path, test)
+    assert verify(tmp_path).problems == []

@@ -305,7 +305,7 @@ def _verify_blobs(
 
 _KEPT: Final = (
     "SELECT m.id, m.size - m.prefix_size, b.octets, b.file, b.checksum,"
-    " substr(h.header, m.prefix_size + 1), crc32(h.header) = h.checksum"
+    " coalesce(substr(h.header, m.prefix_size + 1), x''), crc32(h.header) = h.checksum"
     " FROM messages m CROSS JOIN heads h ON h.message = m.id"
     " CROSS JOIN bodies b ON b.message = m.id"
 )
