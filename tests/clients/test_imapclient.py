@@ -1,10 +1,10 @@
-"""IMAPClient, the library: its whole job with its own methods."""
+"""IMAPClient, the library that most Python programs read mail with."""
 
 from __future__ import annotations
 
-import datetime as dt
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import imapclient
 import pytest
@@ -12,12 +12,12 @@ from imapclient.exceptions import IMAPClientError, LoginError
 from tests.clients.letters import (
     BODIES,
     KOREAN,
-    LEE,
     assert_below_our_headers,
     deliver,
-    header,
     letter,
     new_token,
+    put,
+    token_of,
 )
 from tests.running import HOST, PASSWORD
 
@@ -26,209 +26,194 @@ if TYPE_CHECKING:
 
     from tests.running import Server
 
-MOMENT = dt.datetime(2026, 1, 5, 9, 0, tzinfo=dt.UTC)
-
 
 @contextmanager
-def logged_in(
-    server: Server, user: str, tls: str = "implicit"
-) -> Iterator[imapclient.IMAPClient]:
-    """A connection whose certificate was checked; PLAIN carries any password."""
+def logged_in(server: Server, user: str, tls: str = "implicit") -> Iterator[Any]:
     context = server.tls_context()
-    implicit = tls == "implicit"
     client = imapclient.IMAPClient(
-        HOST, server.port("imap", tls), ssl=implicit,
-        ssl_context=context if implicit else None, timeout=20,
+        HOST, server.port("imap", tls), ssl=tls == "implicit", ssl_context=context,
+        timeout=20,
     )  # fmt: skip
-    client.normalise_times = False
-    try:
-        if not implicit:
+    with client:
+        if tls == "starttls":
             client.starttls(context)
         client.plain_login(user, PASSWORD)
         yield client
-    finally:
-        client.logout()
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_logging_in(server: Server, reader: str, tls: str) -> None:
-    """Both ways to TLS; what we are and have."""
+def test_every_letter_comes_back(server: Server, reader: str, tls: str) -> None:
+    """Octets, sizes and parts of all letters in one FETCH."""
+    sent = {token: letter(name, token) for name in BODIES if (token := new_token())}
+    deliver(server, reader, *sent.values())
     with logged_in(server, reader, tls) as client:
-        for word in ("IMAP4REV1", "IDLE", "MOVE", "UIDPLUS", "CONDSTORE", "NAMESPACE"):
-            assert client.has_capability(word), word
-        assert client.namespace().personal == (("", "/"),)
-        assert client.id_({"name": "test"})
-        client.noop()
+        assert client.select_folder("INBOX", readonly=True)[b"EXISTS"] == len(sent)
+        uids = client.search("ALL")
+        fetched = client.fetch(uids, ["BODY.PEEK[]", "RFC822.SIZE", "BODY.PEEK[TEXT]"])
+        assert len(fetched) == len(sent)
+        for data in fetched.values():
+            octets = data[b"BODY[]"]
+            assert_below_our_headers(octets, sent[token_of(octets)])
+            assert data[b"RFC822.SIZE"] == len(octets)
+            assert octets.endswith(b"\r\n\r\n" + data[b"BODY[TEXT]"])
+        # nothing of this made anything \Seen
+        assert client.search("UNSEEN") == uids
 
 
-def test_a_wrong_password(server: Server, reader: str) -> None:
-    """It hears of it by its own exception."""
-    with imapclient.IMAPClient(
-        HOST, server.port("imap", "implicit"), ssl_context=server.tls_context()
-    ) as client:
-        with pytest.raises(LoginError):
-            client.login(reader, "wrong")
-        with pytest.raises(LoginError):
-            client.plain_login(reader, "wrong")
-
-
-@pytest.mark.parametrize("name", BODIES)
-def test_append_and_fetch(server: Server, reader: str, name: str) -> None:
-    """Octets, flags and date come back as they were given."""
-    sent = letter(name, new_token())
+def test_envelope_and_structure(server: Server, reader: str) -> None:
+    """IMAPClient reads ENVELOPE and BODYSTRUCTURE into objects of its own."""
+    token = new_token()
+    put(server, reader, letter("euc-kr", token))
     with logged_in(server, reader) as client:
-        client.append("INBOX", sent, (imapclient.SEEN, "$Work"), MOMENT)
-        client.select_folder("INBOX", readonly=True)
-        [uid] = client.search()
-        [got] = client.fetch(
-            [uid], ["BODY.PEEK[]", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE"]
-        ).values()
-    assert got[b"BODY[]"] == sent
-    assert set(got[b"FLAGS"]) - {b"\\Recent"} == {imapclient.SEEN, b"$Work"}
-    assert got[b"INTERNALDATE"] == MOMENT
-    assert got[b"RFC822.SIZE"] == len(sent)
-    assert got[b"ENVELOPE"].to[0].mailbox == b"lee"
-
-
-def test_many_at_once(server: Server, reader: str) -> None:
-    """MULTIAPPEND by `multiappend`, in this order.
-
-    Each has flags: without them IMAPClient writes two spaces between letters.
-    """
-    sent = [letter(name, new_token()) for name in ("plain", "dots", "euc-kr")]
-    with logged_in(server, reader) as client:
-        client.multiappend(
-            "INBOX", [{"msg": each, "flags": [imapclient.SEEN]} for each in sent]
-        )
         client.select_folder("INBOX")
-        got = client.fetch(client.search("SEEN"), ["BODY.PEEK[]"])
-    assert [got[uid][b"BODY[]"] for uid in sorted(got)] == sent
+        [data] = client.fetch([1], ["ENVELOPE", "BODYSTRUCTURE"]).values()
+        envelope = data[b"ENVELOPE"]
+        assert envelope.subject == token.encode()
+        assert envelope.message_id == f"<{token}@example.test>".encode()
+        assert str(envelope.from_[0]) == "kim@example.test"
+        assert envelope.date.year == 2026
+        structure = data[b"BODYSTRUCTURE"]
+        assert structure[:3] == (b"text", b"plain", (b"charset", b"EUC-KR"))
+        assert structure[5].lower() == b"8bit"
 
 
-def test_folders(server: Server, reader: str) -> None:
-    """A Korean name made, found, subscribed, renamed, removed."""
-    moved = "보관함/업무"
+def test_folders_with_korean_names(server: Server, reader: str) -> None:
+    """Made, listed, renamed, subscribed, deleted; with STATUS."""
     with logged_in(server, reader) as client:
         client.create_folder(KOREAN)
-        assert client.folder_exists(KOREAN)
-        assert KOREAN in [name for _, _, name in client.list_folders()]
+        client.append(KOREAN, letter("dots", new_token()), [rb"\Flagged", b"$Work"])
+        names = {name for _, _, name in client.list_folders()}
+        assert {"INBOX", "받은편지", KOREAN} <= names
         client.subscribe_folder(KOREAN)
-        assert KOREAN in [name for _, _, name in client.list_sub_folders()]
-        client.unsubscribe_folder(KOREAN)
-        assert KOREAN not in [name for _, _, name in client.list_sub_folders()]
-        client.append(KOREAN, letter("utf-8", new_token()))
-        client.rename_folder(KOREAN, moved)
-        assert client.folder_status(moved, ["MESSAGES", "UNSEEN"]) == {
-            b"MESSAGES": 1, b"UNSEEN": 1,
-        }  # fmt: skip
-        assert client.select_folder(moved)[b"EXISTS"] == 1
+        assert KOREAN in {name for _, _, name in client.list_sub_folders()}
+        status = client.folder_status(KOREAN, ["MESSAGES", "UIDNEXT", "UNSEEN"])
+        assert status == {b"MESSAGES": 1, b"UIDNEXT": 2, b"UNSEEN": 1}
+        client.rename_folder(KOREAN, "보관함/올해")
+        assert client.folder_exists("보관함/올해")
+        assert not client.folder_exists(KOREAN)
+        client.select_folder("보관함/올해")
+        assert set(client.get_flags([1])[1]) >= {rb"\Flagged", b"$Work"}
         client.unselect_folder()
-        client.delete_folder(moved)
-        assert not client.folder_exists(moved)
-        with pytest.raises(IMAPClientError):
-            client.select_folder(moved)
+        client.delete_folder("보관함/올해")
+        assert not client.folder_exists("보관함/올해")
+        with pytest.raises(IMAPClientError, match="NONEXISTENT"):
+            client.select_folder("보관함/올해")
+        namespace = client.namespace()
+        assert namespace.personal == (("", "/"),)
 
 
-def test_copy_move_delete(server: Server, reader: str) -> None:
-    """Each letter is where it was put, and only there."""
+def test_search_and_sort(server: Server, reader: str) -> None:
+    """Criteria as lists, text in UTF-8; SORT and THREAD when they are offered."""
+    tokens = [new_token() for _ in range(3)]
+    put(server, reader, *(letter("utf-8", token) for token in tokens))
     with logged_in(server, reader) as client:
-        client.create_folder(KOREAN)
-        for _ in range(4):
-            client.append("INBOX", letter("plain", new_token()))
         client.select_folder("INBOX")
-        copied, moved, deleted, kept = client.search()
-        client.copy([copied], KOREAN)
-        client.move([moved], KOREAN)
-        client.delete_messages([deleted])
-        client.add_flags([kept], [imapclient.DELETED])
-        client.uid_expunge([deleted])
-        assert client.search() == [copied, kept]
-        client.remove_flags([kept], [imapclient.DELETED])
+        assert client.search(["SUBJECT", tokens[1]]) == [2]
+        assert client.search(["NOT", "SUBJECT", tokens[1], "LARGER", 10]) == [1, 3]
+        assert client.search(["BODY", "편지입니다"], charset="UTF-8") == [1, 2, 3]
+        assert client.search(["BODY", "없는말"], charset="UTF-8") == []
+        client.add_flags([1, 3], [rb"\Answered"])
+        assert client.search(["ANSWERED", "UID", "2:*"]) == [3]
+        if client.has_capability("SORT"):
+            wanted = sorted((1, 2, 3), key=lambda uid: tokens[uid - 1])
+            assert client.sort("SUBJECT") == wanted
+            assert client.sort(["REVERSE", "SUBJECT"]) == wanted[::-1]
+        if client.has_capability("THREAD=REFERENCES"):
+            assert client.thread("REFERENCES") == ((1,), (2,), (3,))
+
+
+def test_flags_copies_and_moves(server: Server, reader: str) -> None:
+    """STORE in its three ways, COPY and MOVE with their uids, UID EXPUNGE."""
+    tokens = [new_token() for _ in range(4)]
+    put(server, reader, *(letter("plain", token) for token in tokens))
+    with logged_in(server, reader) as client:
+        client.create_folder("업무")
+        client.select_folder("INBOX")
+        assert set(client.add_flags([1], [rb"\Seen", b"$Forwarded"])[1]) >= {rb"\Seen"}
+        client.remove_flags([1], [rb"\Seen"])
+        client.set_flags([2], [rb"\Draft"])
+        flags = client.get_flags([1, 2])
+        assert rb"\Seen" not in flags[1]
+        assert rb"\Draft" in flags[2]
+        client.copy([1, 2], "업무")
+        client.move([3], "업무")
+        assert client.search() == [1, 2, 4]
+        client.delete_messages([1, 4])
+        client.uid_expunge([4])
+        assert client.search() == [1, 2]
         client.expunge()
-        assert client.search() == [copied, kept]
-        assert client.folder_status(KOREAN)[b"MESSAGES"] == 2
-
-
-def test_flags(server: Server, reader: str) -> None:
-    """Added, set, removed; also a keyword."""
-    with logged_in(server, reader) as client:
-        client.append("INBOX", letter("plain", new_token()))
-        client.select_folder("INBOX")
-        [uid] = client.search()
-
-        def flags() -> set[bytes]:
-            return set(client.get_flags([uid])[uid]) - {b"\\Recent"}
-
-        client.add_flags([uid], [imapclient.FLAGGED, "$Later"])
-        assert flags() == {imapclient.FLAGGED, b"$Later"}
-        client.set_flags([uid], [imapclient.SEEN])
-        assert flags() == {imapclient.SEEN}
-        client.remove_flags([uid], [imapclient.SEEN])
-        assert flags() == set()
-
-
-def test_search_sort_thread(server: Server, reader: str) -> None:
-    """Korean words; order by subject; answers below what they answer."""
-    first, second = new_token(), new_token()
-    korean = b"Subject: " + "가나다 회의".encode() + b"\r\n\r\nx\r\n"
-    answer = header(second, f"References: <{first}@example.test>") + b"yes\r\n"
-    with logged_in(server, reader) as client:
-        for each in (header(first) + b"what?\r\n", answer, korean):
-            client.append("INBOX", each)
-        client.select_folder("INBOX")
-        one, two, three = client.search()
-        assert client.search(["SUBJECT", "회의"], "UTF-8") == [three]
-        assert client.search(["NOT", "SUBJECT", first]) == [two, three]
-        by_subject = [
-            uid for _, uid in sorted([(first, one), (second, two), ("가나다", three)])
-        ]
-        assert client.sort("SUBJECT") == by_subject
-        assert client.sort(["REVERSE", "SUBJECT"]) == by_subject[::-1]
-        threads = client.thread("REFERENCES")
-        assert sorted(threads, key=str) == sorted([(one, two), (three,)], key=str)
-
-
-def test_condstore(server: Server, reader: str) -> None:
-    """ENABLE, and only what has changed since."""
-    with logged_in(server, reader) as client:
-        assert b"CONDSTORE" in client.enable("CONDSTORE")
-        for _ in range(3):
-            client.append("INBOX", letter("plain", new_token()))
-        since = client.select_folder("INBOX")[b"HIGHESTMODSEQ"]
-        uids = client.search()
-        client.add_flags([uids[1]], [imapclient.FLAGGED])
-        changed = client.fetch(uids, ["FLAGS"], [f"CHANGEDSINCE {since}"])
-        assert list(changed) == [uids[1]]
-        assert changed[uids[1]][b"MODSEQ"][0] > since
-        assert client.search(["MODSEQ", str(since + 1)]) == [uids[1]]
+        assert client.search() == [2]
+        client.select_folder("업무")
+        there = client.fetch([1, 2, 3], ["BODY.PEEK[]"])
+        assert [token_of(there[uid][b"BODY[]"]) for uid in (1, 2, 3)] == tokens[:3]
 
 
 def test_idle(server: Server, reader: str) -> None:
-    """It hears of a letter while it waits, and reads it."""
-    token = new_token()
-    sent = letter("utf-8", token, to=reader)
+    """RFC 2177: new mail and a change of flags are told while the client waits."""
+    put(server, reader, letter("plain", new_token()))
     with logged_in(server, reader) as client:
         client.select_folder("INBOX")
         client.idle()
-        deliver(server, reader, sent)
-        assert (1, b"EXISTS") in client.idle_check(timeout=10)
-        client.idle_done()
-        [got] = client.fetch(client.search(), ["BODY.PEEK[]"]).values()
-    assert_below_our_headers(got[b"BODY[]"], sent)
+        news = threading.Thread(
+            target=deliver, args=(server, reader, letter("dots", new_token()))
+        )
+        news.start()
+        told = _until(client, lambda told: (2, b"EXISTS") in told)
+        news.join()
+        with logged_in(server, reader) as other:
+            other.select_folder("INBOX")
+            other.add_flags([1], [rb"\Seen"])
+            told = _until(client, lambda told: any(b"FETCH" in each for each in told))
+        assert any(rb"\Seen" in str(each).encode() for each in told)
+        text, _ = client.idle_done()
+        assert text
 
 
-def test_quota_and_rights(server: Server) -> None:
-    """GETQUOTA, GETQUOTAROOT, GETACL, SETACL."""
-    user = server.add_account(f"quota{new_token()}", "--quota", "1 MB")
-    with logged_in(server, user) as client:
-        client.append("INBOX", letter("plain", new_token()))
-        root, quotas = client.get_quota_root("INBOX")
-        assert root.mailbox == "INBOX"
-        [storage] = [each for each in quotas if each.resource == "STORAGE"]
-        assert storage.usage >= 1
-        assert storage.limit == 1024  # of 1024 octets
-        client.create_folder(KOREAN)
-        client.setacl(KOREAN, LEE, "lr")
-        assert (LEE.encode(), b"lr") in [tuple(each) for each in client.getacl(KOREAN)]
-        client.setacl(KOREAN, LEE, "-lr")
-        assert LEE.encode() not in [who for who, _ in client.getacl(KOREAN)]
+def _until(client: Any, enough: Any) -> list[Any]:
+    told: list[Any] = []
+    for _ in range(10):
+        told += client.idle_check(timeout=2)
+        if enough(told):
+            return told
+    raise AssertionError(told)
+
+
+def test_extensions(server: Server, reader: str) -> None:
+    """ID, ENABLE, special uses; quota and rights as soon as they are offered."""
+    with logged_in(server, reader) as client:
+        assert client.id_({"name": "tests"})
+        assert client.find_special_folder(rb"\Trash")
+        if client.has_capability("CONDSTORE"):
+            assert client.enable("CONDSTORE") == [b"CONDSTORE"]
+            put(server, reader, letter("plain", new_token()))
+            told = client.select_folder("INBOX")
+            modseq = told[b"HIGHESTMODSEQ"]
+            client.add_flags([1], [rb"\Seen"])
+            changed = client.fetch([1], ["FLAGS"], [f"CHANGEDSINCE {modseq}"])
+            assert rb"\Seen" in changed[1][b"FLAGS"]
+            assert changed[1][b"MODSEQ"][0] > modseq
+        if client.has_capability("QUOTA"):
+            roots, _ = client.get_quota_root("INBOX")
+            assert roots.mailbox == "INBOX"
+        if client.has_capability("ACL"):
+            assert client.getacl("INBOX")
+        if client.has_capability("MULTIAPPEND"):
+            # without flags it writes two spaces before the second literal
+            many = [
+                {"msg": letter(n, new_token()), "flags": [rb"\Draft"]} for n in BODIES
+            ]
+            client.multiappend("INBOX", many)
+            client.select_folder("INBOX")
+            assert len(client.search("DRAFT")) == len(BODIES)
+
+
+def test_wrong_password(server: Server, reader: str) -> None:
+    """NO, and the connection is still good."""
+    client = imapclient.IMAPClient(
+        HOST, server.port("imap", "implicit"), ssl_context=server.tls_context(),
+        timeout=20,
+    )  # fmt: skip
+    with client:
+        with pytest.raises(LoginError, match="AUTHENTICATIONFAILED"):
+            client.login(reader, "wrong")
+        client.plain_login(reader, PASSWORD)
