@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,25 @@ def test_one_connection_carries_many_letters() -> None:
     play(hop, scene, max_relays_per_destination=2)
     assert len(hop.taken) == 20
     assert hop.connections <= 2
+
+
+def test_an_idle_connection_does_not_keep_us_from_stopping() -> None:
+    """It hears QUIT at once, however long it might have been kept."""
+    hop = Hop()
+
+    async def run() -> None:
+        async with hop:
+            route = Route(domain="*", hosts=(("127.0.0.1", hop.port),))
+            its = replace(options(routes={"*": route}), idle_connection=60.0)
+            async with World(its) as world:
+                await world.send("a@a.test")
+                await asyncio.sleep(0.5)
+                assert hop.taken
+                async with asyncio.timeout(5):
+                    await world.runner.stop(20.0)
+
+    asyncio.run(run())
+    assert hop.heard[-1] == "QUIT"
 
 
 def test_a_4xx_is_tried_again_by_the_schedule_then_succeeds() -> None:

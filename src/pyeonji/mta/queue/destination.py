@@ -80,6 +80,10 @@ class Destination:
                 return None
         return self.jobs.popleft() if self.jobs else None
 
+    def wake(self) -> None:
+        """Let connections that wait for a job find that there is none."""
+        self._arrived.set()
+
     def give_up(self) -> list[Job]:
         """All that waits: the next hop cannot be reached."""
         jobs = list(self.jobs)

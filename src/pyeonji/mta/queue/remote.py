@@ -80,6 +80,7 @@ class RemoteDeliveries:
         self._stopping = True
         for line in self._destinations.values():
             line.give_up()
+            line.wake()
 
     async def drained(self) -> None:
         """Return when no connection is at work."""
