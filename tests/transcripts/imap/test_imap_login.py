@@ -88,7 +88,7 @@ def test_secrets_in_tls() -> None:
         f"""
         S: * OK [CAPABILITY {BEFORE} AUTH=SCRAM-SHA-256-PLUS <any>] <any>
         C: a STARTTLS
-        S: a BAD TLS is not available.
+        S: a BAD In TLS.
         C: b AUTHENTICATE PLAIN AGtpbUBleGFtcGxlLnRlc3QAc2VjcmV0
         S: b OK <any>
         """,
