@@ -89,6 +89,7 @@ class Server:
         accounts: local parts; all have PASSWORD. The first reads postmaster's mail.
         extra: more TOML, behind the listeners ([[route]], [queue], …).
         legacy: also keep secrets for APOP and CRAM-MD5.
+        channel_binding: offer SCRAM-*-PLUS under TLS 1.3 too.
         tls: more lines of [tls].
         workers: processes; 0 leaves the choice to the server.
         ready_s: how long a start may take.
@@ -100,6 +101,7 @@ class Server:
         accounts: Iterable[str] = ("kim", "lee"),
         extra: str = "",
         legacy: bool = False,
+        channel_binding: bool = False,
         workers: int = 0,
         log_level: str = "info",
         tls: str = "",
@@ -117,16 +119,18 @@ class Server:
         key = self.folder / "key.pem"
         make_self_signed(f"mail.{DOMAIN}", self.certificate, key)
         self._tls_lines = tls
-        self.config.write_text(self._settings(key, extra, legacy, workers, log_level))
+        auth = [f"legacy = {str(legacy).lower()}"]
+        auth += ["channel_binding = true"] if channel_binding else []
+        self.config.write_text(self._settings(key, extra, auth, workers, log_level))
 
     def _settings(
-        self, key: Path, extra: str, legacy: bool, workers: int, log_level: str
+        self, key: Path, extra: str, auth: list[str], workers: int, log_level: str
     ) -> str:
         lines = [f'hostname = "mail.{DOMAIN}"', f'data = "{self.data}"']
         lines += [f"workers = {workers}"] if workers else []
         lines += ["[tls]", f'certificate = "{self.certificate}"', f'key = "{key}"']
         lines += [self._tls_lines]
-        lines += ["[auth]", f"legacy = {str(legacy).lower()}"]
+        lines += ["[auth]", *auth]
         lines += ["[log]", f'level = "{log_level}"']
         for (protocol, tls), port in self._ports.items():
             lines += ["[[listener]]", f'protocol = "{protocol}"', f'tls = "{tls}"']

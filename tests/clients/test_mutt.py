@@ -3,9 +3,9 @@
 mutt wants a screen; the keys that a person would press stand in the
 configuration (`push`).
 
-The mechanism is named everywhere: when SCRAM-…-PLUS is offered, mutt (GNU SASL)
-chooses it and only then finds that it can bind to no channel. A site with such
-mutts says `[auth] channel_binding = false` (docs/decisions/0012).
+Where SCRAM-…-PLUS is offered, mutt (GNU SASL) chooses it and only then finds
+that it can bind to no channel: so it is not, unless a site wants it
+(docs/decisions/0012).
 """
 
 from __future__ import annotations
@@ -50,7 +50,6 @@ def configure(server: Server, programs: Programs, *lines: str) -> None:
         "set ssl_force_tls=yes ssl_starttls=yes ssl_verify_host=yes",
         f"set certificate_file='{server.certificate}'",
         f"set imap_pass='{PASSWORD}' pop_pass='{PASSWORD}' smtp_pass='{PASSWORD}'",
-        "set imap_authenticators=scram-sha-256 pop_authenticators=scram-sha-256",
         "set quit=yes mark_old=no move=no delete=yes confirmcreate=no confirmappend=no",
         "set mbox_type=Maildir folder=~ record= pop_checkinterval=0 wait_key=no",
         "set sort=mailbox-order copy=no pop_delete=no mail_check=1 sleep_time=0",

@@ -96,7 +96,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         keys = "{folder}/keys.json"
         discovery = "https://id.example.test/.well-known/openid-configuration"
     """
-    with Server(workers=1, tls=f'client_ca = "{folder}/ca.pem"', extra=oauth) as server:
+    with Server(
+        workers=1,
+        channel_binding=True,
+        tls=f'client_ca = "{folder}/ca.pem"',
+        extra=oauth,
+    ) as server:
         server.run("account", "certificate", "add", KIM, str(bound))
         yield House(server, folder)
 

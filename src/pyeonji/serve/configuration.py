@@ -145,7 +145,7 @@ class Configuration:
     legacy_auth: bool = False
     message_limit: int | None = None  # of one IMAP command; None: no limit
     save_limit: int | None = None  # the same of APPEND and COPY alone
-    channel_binding: bool = True
+    channel_binding: bool | None = None  # None: where clients can do it
     oauth: OauthSettings | None = None
     pop3: Pop3Settings = field(default_factory=Pop3Settings)
     dns_servers: tuple[str, ...] = ()
@@ -253,7 +253,7 @@ class _Reader:
             listeners=self._listeners(wanted.pop("listener", [])),
             routes=self._routes(wanted.pop("route", [])),
             legacy_auth=auth.get("legacy", False),
-            channel_binding=auth.get("channel_binding", True),
+            channel_binding=auth.get("channel_binding"),
             oauth=self._oauth(auth["oauth"]) if "oauth" in auth else None,
             message_limit=imap.get("message_limit"),
             save_limit=imap.get("save_limit"),

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 
     from pyeonji.base.clock import Clock
     from pyeonji.net.tls import TlsFacts
+    from pyeonji.protocol.sasl.scram import ChannelBinding
     from pyeonji.protocol.sasl.steps import Answer, Exchange, Verdict
     from pyeonji.storage.directory import Account, Credentials, Directory
 
@@ -97,13 +98,13 @@ class Authenticator:
         sealer: Sealer,
         clock: Clock,
         legacy: bool = False,
-        channel_binding: bool = True,
+        channel_binding: bool | None = None,
         verify_token: Callable[[str], Verdict] | None = None,
         pool: ThreadPoolExecutor | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.legacy: Final = legacy  # may APOP and CRAM-MD5 be offered?
-        self.channel_binding = channel_binding  # are SCRAM-*-PLUS offered?
+        self.channel_binding = channel_binding  # see _bindings
         self.verify_token = verify_token  # None: OAUTHBEARER, XOAUTH2 not offered
         self._directory = directory
         self._sealer = sealer
@@ -123,12 +124,25 @@ class Authenticator:
         """
         return server.offered(self._circumstances(tls, plaintext=plaintext))
 
+    def _bindings(self, tls: TlsFacts | None) -> tuple[ChannelBinding, ...]:
+        """What SCRAM-*-PLUS may be bound to; none: they are not offered.
+
+        Unless told, only where there is tls-unique: under TLS 1.3 clients bind to
+        tls-exporter (RFC 9266 §3), which we lack, and many that see -PLUS try
+        nothing else.
+        """
+        found = tls.bindings if tls is not None else ()
+        wanted = self.channel_binding
+        if wanted is None:
+            wanted = any(binding.name == "tls-unique" for binding in found)
+        return found if wanted else ()
+
     def _circumstances(
         self, tls: TlsFacts | None, *, plaintext: bool
     ) -> server.Circumstances:
         return server.Circumstances(
             plaintext=plaintext or tls is not None,
-            bindings=tls.bindings if tls and self.channel_binding else (),
+            bindings=self._bindings(tls),
             certificate=client_certificate(tls),
             secrets=self.legacy,
             tokens=self.verify_token is not None,

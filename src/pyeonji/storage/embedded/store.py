@@ -230,7 +230,7 @@ class Store:
         self,
         *,
         legacy: bool = False,
-        channel_binding: bool = True,
+        channel_binding: bool | None = None,
         verify_token: Callable[[str], Verdict] | None = None,
     ) -> Authenticator:
         """What answers the doors' questions; close it before the store."""
