@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 
-from tests.transcripts.imap.imap_play import stage
+from tests.transcripts.imap.imap_play import play, stage
 from tests.transcripts.imap.mailbox_play import letter, with_letters
 
 from pyeonji.mra.imap.object_ids import email_id, thread_id
@@ -194,4 +194,25 @@ def test_filters_are_set_as_metadata() -> None:
         C: e SEARCH FILTER on-the-road
         S: e NO [UNDEFINED-FILTER on-the-road] No such filter.
         """,
+    )
+
+
+def test_sizes_beyond_all_sizes() -> None:
+    """The largest number of the grammar is a size that no message has (RFC 9051 §9)."""
+    play(
+        r"""
+        C: a APPEND INBOX {4+}
+        C: a: b
+        S: a OK <any>
+        C: b SELECT INBOX
+        S: <all>b OK <any>
+        C: c SEARCH LARGER 9223372036854775807
+        S: * SEARCH
+        S: c OK <any>
+        C: d SEARCH SMALLER 9223372036854775807
+        S: * SEARCH 1
+        S: d OK <any>
+        C: e FETCH 1 BODY.PEEK[HEADER.FIELDS ("é")]
+        S: e BAD <any>
+        """
     )

@@ -63,6 +63,10 @@ DAY_S: Final = 86400
 NOTHING: Final = Or(())
 
 
+LARGEST_SIZE: Final = 2**63 - 1
+"""What storage can compare a size with; no message is so large."""
+
+
 class Place(Protocol):
     """What keys need to know of the mailbox they are asked of."""
 
@@ -130,7 +134,7 @@ class Translation:
     ) -> Query:
         match key:
             case SizeKey(larger=True):
-                return SizeBetween(least=key.octets + 1)
+                return SizeBetween(least=min(key.octets + 1, LARGEST_SIZE))
             case SizeKey():
                 return SizeBetween(most=key.octets - 1)
             case WithinKey(older=True):

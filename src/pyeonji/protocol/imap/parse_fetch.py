@@ -206,21 +206,30 @@ def _section_text(arguments: Arguments, path: tuple[int, ...]) -> SectionText:
 
 def _header_list(arguments: Arguments) -> list[bytes]:
     arguments.expect(b"(")
-    names = [arguments.astring()]
+    names = [_field_name(arguments)]
     while not arguments.take(b")"):
         arguments.space()
         if len(names) == MAX_FIELD_NAMES:
             raise BadSyntax("too many field names")
-        names.append(arguments.astring())
+        names.append(_field_name(arguments))
     return names
+
+
+def _field_name(arguments: Arguments) -> bytes:
+    """A name, which no message has if it isn't ASCII (RFC 5322 §3.6.8).
+
+    Refused, because a client would have to find a literal inside of BODY[…].
+    """
+    name = arguments.astring()
+    if not name.isascii() or b"\r" in name or b"\n" in name:
+        raise BadSyntax("not the name of a field")
+    return name
 
 
 def _astring(name: bytes) -> bytes:
     """A header field name as the client may read it back."""
     if name and not _QUOTE_NEEDED.search(name):
         return name
-    if b"\r" in name or b"\n" in name or not name.isascii():
-        return b"{%d}\r\n%b" % (len(name), name)
     return b'"%b"' % name.replace(b"\\", rb"\\").replace(b'"', rb"\"")
 
 

@@ -32,11 +32,16 @@ class Streamed:
 Piece = bytes | Streamed
 """A response is text, literal, text, literal …, text."""
 
+# only the names of sections open a bracket: a flag may hold one ("a[b")
 _TOKEN: Final = re.compile(
-    rb'[ \t]*+(?:(\()|(\))|"((?:[^"\\]|\\.)*+)"|([^ \t()"\[]*+)(\[)?)', re.DOTALL
+    rb'[ \t]*+(?:(\()|(\))|"((?:[^"\\]|\\.)*+)"'
+    rb'|((?:BODY|BINARY)[A-Z.]*+)(\[)|([^ \t()"]++))?',
+    re.DOTALL | re.IGNORECASE,
 )
 _ESCAPE: Final = re.compile(rb"\\(.)", re.DOTALL)
-_AFTER_BRACKET: Final = re.compile(rb'[^ \t()"]*+')
+_SECTION_END: Final = re.compile(
+    rb'(?:[^\]"]|"(?:[^"\\]|\\.)*+")*+\][^ \t()"]*+', re.DOTALL
+)
 LITERAL: Final = re.compile(rb"~?\{([0-9]{1,19})\+?\}\Z")
 
 
@@ -101,9 +106,8 @@ def _read_text(text: bytes, builder: _Builder) -> None:
             raise RemoteProtocolError("a quoted string that does not end")
         position = match.end()
         kind = match.lastindex
-        if kind == 4:
-            if match[4]:
-                builder.add(_atom(match[4]))
+        if kind == 6:
+            builder.add(_atom(match[6]))
         elif kind == 3:
             string = match[3]
             builder.add(_ESCAPE.sub(rb"\1", string) if b"\\" in string else string)
@@ -111,7 +115,7 @@ def _read_text(text: bytes, builder: _Builder) -> None:
             builder.open()
         elif kind == 2:
             builder.close()
-        else:
+        elif kind is not None:
             start = match.start(4)
             position = _end_of_section(text, position)
             builder.add(_atom(text[start:position]))
@@ -119,11 +123,10 @@ def _read_text(text: bytes, builder: _Builder) -> None:
 
 def _end_of_section(text: bytes, position: int) -> int:
     """Where an atom with `[…]` ends, such as BODY[HEADER.FIELDS (TO)]<0>."""
-    closing = text.find(b"]", position)
-    if closing < 0:
+    match = _SECTION_END.match(text, position)
+    if match is None:
         raise RemoteProtocolError("a bracket that is not closed")
-    match = _AFTER_BRACKET.match(text, closing + 1)
-    return match.end() if match is not None else closing + 1
+    return match.end()
 
 
 def _atom(octets: bytes) -> str | None:
