@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import re
+import select
 import shutil
 import subprocess
 import threading
@@ -19,9 +21,10 @@ from tests.clients.postfix_settings import free_ports, routes
 from tests.running import DOMAIN, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 HERE = Path(__file__).parent
+STILL_S = 0.1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -101,9 +104,21 @@ class Programs:
         return told
 
     def run_in_terminal(
-        self, *words: str | Path, timeout_s: float = 30, **environment: str
+        self,
+        *words: str | Path,
+        answers: Sequence[tuple[str, str]] = (),
+        timeout_s: float = 30,
+        **environment: str,
     ) -> str:
-        """Run one that wants a screen; its keys come from its configuration."""
+        """Run one that wants a screen.
+
+        Args:
+            words: program and arguments.
+            answers: (pattern of what it shows, keys that are pressed then), in order;
+                without them its keys come from its configuration.
+            timeout_s: then it is killed.
+            environment: more of it.
+        """
         ours, its = pty.openpty()
         running = subprocess.Popen(
             self._found(*words),
@@ -116,7 +131,8 @@ class Programs:
         )
         os.close(its)
         told: list[bytes] = []
-        looker = threading.Thread(target=_look, args=(ours, told))
+        waiting = list(answers)
+        looker = threading.Thread(target=_look, args=(ours, told, waiting))
         looker.start()
         try:
             code = running.wait(timeout_s)
@@ -127,6 +143,7 @@ class Programs:
             looker.join()
             os.close(ours)
         screen = b"".join(told).decode(errors="replace")
+        assert not waiting, f"{words[0]}: never said {waiting[0][0]}\n{screen}"
         assert code == 0, f"{words[0]}: {code}\n{screen}"
         return screen
 
@@ -153,10 +170,23 @@ class Programs:
         return path
 
 
-def _look(terminal: int, told: list[bytes]) -> None:
+def _look(terminal: int, told: list[bytes], waiting: list[tuple[str, str]]) -> None:
+    """Read the screen; when it shows what keys wait for and is still, press them.
+
+    Programs throw away what was typed before they asked.
+    """
+    seen = b""
     with suppress(OSError):  # EIO: nobody has the other end any more
-        while octets := os.read(terminal, 65536):
-            told.append(octets)
+        while True:
+            moving, _, _ = select.select([terminal], [], [], STILL_S)
+            if moving:
+                if not (octets := os.read(terminal, 65536)):
+                    break
+                told.append(octets)
+                seen += octets
+            elif waiting and re.search(waiting[0][0].encode(), seen):
+                os.write(terminal, waiting.pop(0)[1].encode())
+                seen = b""
 
 
 @pytest.fixture
