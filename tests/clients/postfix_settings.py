@@ -80,7 +80,7 @@ trace unix - - n - 0 bounce
 tlsmgr unix - - n 1000? 1 tlsmgr
 proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
-clear unix - - n - - smtp
+clear unix - - n - - smtp -v
   -o smtp_tls_security_level=none
 showq unix n - n - - showq
 error unix - - n - - error

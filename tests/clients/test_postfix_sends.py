@@ -19,6 +19,7 @@ from tests.clients.letters import (
 )
 from tests.clients.postfix import AHN
 from tests.clients.postfix_settings import CLEAR_READER
+from tests.running import HOST
 
 if TYPE_CHECKING:
     from tests.clients.postfix import Postfix
@@ -41,13 +42,20 @@ def test_a_letter_comes_octet_for_octet(
 
 
 def test_without_tls(postfix: Postfix, house: Server) -> None:
-    """MAIL, RCPT and DATA come in one write, which anybody can read."""
+    """MAIL, RCPT and DATA come before an answer was heard (RFC 2920 §3.1)."""
     token = new_token()
     sent = letter("utf-8", token, sender=AHN)
     postfix.send(AHN, [CLEAR_READER], sent)
     got = arrived(house, token, user=LEE)
     assert_below_our_headers(got, sent)
     assert b"with ESMTP " in got.split(b"Received:")[1]
+    [asked] = postfix.logged(f"]:{house.port('smtp')}: DATA")
+    dialogue = postfix.log()
+    until = dialogue.index(asked)
+    since = dialogue.rindex(": MAIL FROM:", 0, until)
+    heard = f"< {HOST}[{HOST}]"
+    assert ": RCPT TO:" in dialogue[since:until]
+    assert heard not in dialogue[since:until]
 
 
 def test_postfix_tells_what_we_refused(postfix: Postfix, house: Server) -> None:
