@@ -398,6 +398,8 @@ def test_fetch_items(items: bytes) -> None:
         b"FETCH 0 FLAGS",
         b"FETCH 1 (" + b" ".join(b"BODY[]<%d.1>" % n for n in range(101)) + b")",
         b"FETCH 1 BODY[HEADER.FIELDS (" + b" ".join([b"X"] * 257) + b")]",
+        b"FETCH 1 BODY[HEADER.FIELDS ({1+}\r\n\xff)]",
+        b"FETCH 1 BODY[HEADER.FIELDS (TO {4+}\r\na\r\nb)]",
         b"FETCH 1 (ALL)",
         b"STORE 1 FLAG (\\Seen)",
         b"STORE 1 FLAGS",

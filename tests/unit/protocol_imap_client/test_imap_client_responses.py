@@ -25,7 +25,10 @@ from pyeonji.protocol.imap.client import (
     Told,
     Vanished,
 )
+from pyeonji.protocol.imap.client.values import parse_values
 from pyeonji.protocol.machine import CLOSED, Status
+
+_ODD = 'BODY[HEADER.FIELDS ("]" a)]'
 
 
 def heard(*pieces: bytes, stream_above: int = 65_536) -> list[object]:
@@ -347,3 +350,17 @@ def test_time_grows_no_faster_than_the_response(data: bytes) -> None:
     with contextlib.suppress(RemoteProtocolError):
         heard(data)
     assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (b"(a[b $c)", [["a[b", "$c"]]),
+        (b"([b BODY[])", [["[b", "BODY[]"]]),
+        (b'(BODY[HEADER.FIELDS ("]" a)]<0> "x")', [[_ODD + "<0>", b"x"]]),
+        (b"binary.peek[1.2] NIL", ["binary.peek[1.2]", None]),
+    ],
+)
+def test_brackets(text: bytes, values: list[object]) -> None:
+    """A flag may have one (RFC 3501 §9: atom); a section's end is not in a string."""
+    assert parse_values([text]) == values
