@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any
 
 ADDRESS = "kim@example.test"
@@ -10,17 +11,18 @@ PASSWORD = "secret"
 WAIT_S = 5.0
 
 
-class Talker:
+class Talker(ABC):
     """What a client does, however its octets travel."""
 
     transport: Any
 
+    @abstractmethod
     def say(self, octets: bytes) -> None:
-        raise NotImplementedError
+        """Send octets."""
 
+    @abstractmethod
     async def settle(self) -> None:
         """Wait until every answer is made."""
-        raise NotImplementedError
 
     async def line(self) -> bytes:
         """The next line heard."""

@@ -43,7 +43,7 @@ class Incoming:
     """One message on its way in."""
 
     __slots__ = (
-        "_chunks", "_head", "_spool", "binary", "broken", "flags",
+        "_chunks", "_spool", "binary", "broken", "flags",
         "internal_date", "keywords", "nul", "octets",
     )  # fmt: skip
 
