@@ -253,7 +253,7 @@ def test_pop3(dovecot: Dovecot, user: str, tls: Tls) -> None:
             assert got == octets, token
             assert told[-1] == len(octets)
         await session.delete([1])
-        session.abort()
+        await session.abort()
 
         session = await pop3(dovecot, user, tls)
         assert await session.sizes() == sizes

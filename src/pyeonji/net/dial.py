@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CONNECT_TIMEOUT_S: Final = 30.0
+CLOSE_TIMEOUT_S: Final = 2.0
 MAX_UNREAD_OCTETS: Final = 1024 * 1024
 
 TlsMode = Literal["none", "starttls", "implicit"]
@@ -36,6 +37,7 @@ class ClientStream(asyncio.Protocol):
         self._unread = 0
         self._ended = False
         self._lost: Exception | None = None
+        self._gone = loop.create_future()
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._writable = True
@@ -128,6 +130,28 @@ class ClientStream(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    async def finish(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Close, and wait until it is: over TLS the peer has a word in it.
+
+        A peer that is slow about it is left, with what it has not taken.
+        """
+        self.close()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(self._gone)
+        except TimeoutError:
+            await self.cut()
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+
+    async def cut(self) -> None:
+        """Close at once, and wait until the socket is given back."""
+        self.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await asyncio.shield(self._gone)
+
     @property
     def closed(self) -> bool:
         """Whether the peer can't be spoken to any more."""
@@ -162,6 +186,7 @@ class ClientStream(asyncio.Protocol):
         self._transport = None
         self._ended = True
         self._lost = exc
+        self._wake(self._gone)
         self._wake(self._reader)
         if self._writer is not None and not self._writer.done():
             self._writer.set_exception(Unreachable("connection lost"))

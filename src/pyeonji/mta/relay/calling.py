@@ -131,7 +131,7 @@ class Caller:
             raise CallFailed(Fate.LATER, "4.4.2", f"{name}: {error}") from error
         finally:
             if not opened:
-                stream.abort()
+                await stream.cut()
         facts = {"next_hop": f"{name}:{target.port}"}
         if stream.tls is not None:
             facts["tls"] = f"{stream.tls.version} {stream.tls.cipher}"

@@ -87,7 +87,7 @@ class ImapSession:
         try:
             await session._begin(server, login, password)
         except BaseException:
-            stream.abort()
+            await stream.cut()
             raise
         return session
 
@@ -414,7 +414,7 @@ class ImapSession:
         except (Unreachable, TryLater, ServerRefused, TimeoutError):
             pass  # what was asked has been done; how it ends does not matter
         finally:
-            self._conversation.stream.close()
+            await self._conversation.stream.finish()
 
 
 def _judge(tagged: Tagged) -> None:

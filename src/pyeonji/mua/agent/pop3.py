@@ -61,7 +61,7 @@ class Pop3Session:
         try:
             await session._begin(server, login, password)
         except BaseException:
-            stream.abort()
+            await stream.cut()
             raise
         return session
 
@@ -213,8 +213,8 @@ class Pop3Session:
             if not replied.ok:
                 raise ServerRefused(replied.text)
         finally:
-            self._conversation.stream.close()
+            await self._conversation.stream.finish()
 
-    def abort(self) -> None:
+    async def abort(self) -> None:
         """Leave without removing anything."""
-        self._conversation.stream.abort()
+        await self._conversation.stream.cut()

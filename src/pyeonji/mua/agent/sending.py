@@ -87,7 +87,7 @@ class Submission:
         try:
             await session._begin(login, password)
         except BaseException:
-            stream.abort()
+            await stream.cut()
             raise
         return session
 
@@ -185,7 +185,7 @@ class Submission:
         except (Unreachable, TryLater):
             pass  # the letter has gone; how the connection ends does not matter
         finally:
-            self._conversation.stream.close()
+            await self._conversation.stream.finish()
 
     async def _expect(self, kind: type[E]) -> E:
         event = await self._conversation.next()

@@ -45,7 +45,7 @@ async def pop3(access: Access) -> AsyncIterator[Pop3Session]:
     try:
         yield session
     except BaseException:
-        session.abort()
+        await session.abort()
         raise
     await session.close()
 
