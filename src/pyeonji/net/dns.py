@@ -1,17 +1,10 @@
-"""Asking DNS: answers as plain texts, kept for their time to live.
-
-The records come as texts in presentation form without the owner ("10 mx.a."
-for MX, the joined strings for TXT), so that what decides by them can be tested
-with a dict.
-"""
+"""Asking DNS: answers are kept for their time to live."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 import dns.asyncresolver
@@ -22,43 +15,19 @@ import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 
+from pyeonji.base.dns import DnsAnswer, DnsStatus
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyeonji.base.clock import Clock
+    from pyeonji.base.dns import Question
 
 MAX_CACHED: Final = 10_000
 MAX_TTL_S: Final = 3600.0
 NEGATIVE_TTL_S: Final = 300.0
 FAILURE_TTL_S: Final = 10.0
 QUERY_TIMEOUT_S: Final = 15.0
-
-
-Question = tuple[str, str]
-"""A name in lower case without final dot, and a record type."""
-
-
-class DnsStatus(Enum):
-    """How a question was answered."""
-
-    FOUND = "found"
-    NO_DATA = "no data"  # the name exists, without such records
-    NO_NAME = "no such name"  # NXDOMAIN
-    FAILED = "failed"  # no answer, or a server failure: ask again later
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DnsAnswer:
-    """An answer; `records` only when FOUND.
-
-    `authentic` is the AD bit, to be believed of a validating resolver that the
-    operator configured and of no other. `canonical_name` follows CNAMEs.
-    """
-
-    status: DnsStatus
-    records: tuple[str, ...] = ()
-    canonical_name: str = ""
-    authentic: bool = False
 
 
 class Resolver:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pyeonji.base.dns import DnsAnswer, DnsStatus
 from pyeonji.mta.relay.nexthop import (
     MAX_HOSTS,
     NextHops,
@@ -11,7 +12,6 @@ from pyeonji.mta.relay.nexthop import (
     Target,
     next_hops,
 )
-from pyeonji.net.dns import DnsAnswer, DnsStatus
 
 Zone = dict[tuple[str, str], list[str] | DnsStatus]
 

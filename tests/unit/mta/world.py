@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from pyeonji.base.clock import SetClock
+from pyeonji.base.dns import DnsAnswer, DnsStatus
 from pyeonji.base.events import Happening, LetterEvent
 from pyeonji.base.ids import AccountId, LetterId, MailboxId, Uid, letter_ids
 from pyeonji.mda.aliases import Aliases
@@ -20,7 +21,6 @@ from pyeonji.message.prepare import Prepared
 from pyeonji.mta.options import Options, Timeouts
 from pyeonji.mta.queue.runner import Runner
 from pyeonji.mta.relay.relay import Relay
-from pyeonji.net.dns import DnsAnswer, DnsStatus
 from pyeonji.storage.content import BlobFile, Content, Spool, StoredOctets
 from pyeonji.storage.directory import Account, Alias, Domain
 from pyeonji.storage.errors import NoSuchLetter, OverQuota, StorageUnavailable

@@ -18,16 +18,16 @@ of the chain has (RFC 5321 §5.1).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.base.dns import DnsStatus, Inquiry
 from pyeonji.net.dial import addresses_first
-from pyeonji.net.dns import DnsAnswer, DnsStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from pyeonji.mta.options import Route
-    from pyeonji.net.dns import Question
 
 MAX_HOSTS: Final = 10
 """Exchangers that are tried for a domain, however many it names (ours)."""
@@ -55,7 +55,7 @@ class NoNextHop:
 
 
 NextHops = tuple[Target, ...]
-Search = Generator["Question", DnsAnswer, NextHops | NoNextHop]
+Search = Inquiry[NextHops | NoNextHop]
 
 
 def by_route(route: Route) -> NextHops:
