@@ -219,8 +219,8 @@ class LmtpDoor:
             content = b"" if spool is None else await spool.finish()
         except StorageUnavailable as error:
             self._drop()
-            count = len(self._transaction.recipients)
-            self.machine.reply_each([reply_to(error)] * count)
+            for _ in self._transaction.recipients:
+                self.machine.reply_next(reply_to(error))
             return
         try:
             await self._letter(content)
@@ -228,7 +228,11 @@ class LmtpDoor:
             self._drop()
 
     async def _letter(self, content: Content) -> None:
-        """Deliver to each recipient, make it stable, answer for each."""
+        """Deliver to all recipients, make it stable, answer for each.
+
+        Each answer leaves as soon as it is known and those before it have left
+        (RFC 2033 §5).
+        """
         stations, transaction = self._stations, self._transaction
         if isinstance(content, bytes):
             prepared = prepare(content)
@@ -260,10 +264,12 @@ class LmtpDoor:
 
         recipients = transaction.recipients
         if len(recipients) == 1:
-            self.machine.reply_each([await deliver(recipients[0])])
-        else:
-            replies = await asyncio.gather(*map(deliver, recipients))
-            self.machine.reply_each(replies)
+            self.machine.reply_next(await deliver(recipients[0]))
+            return
+        async with asyncio.TaskGroup() as group:
+            for task in [group.create_task(deliver(each)) for each in recipients]:
+                self.machine.reply_next(await task)
+                self._connection.flush()
 
     def _drop(self) -> None:
         if self._transaction.spool is not None:

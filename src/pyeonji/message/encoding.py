@@ -39,11 +39,25 @@ def decode(octets: bytes, encoding: str) -> bytes:
     return octets
 
 
+MISNAMED: Final = frozenset(
+    {"7-bit", "7bits", "8-bit", "8bits", "ascii", "us-ascii", "utf-8", "utf8", "none"}
+)
+"""QUIRK: what careless programs call octets that they left as they are."""
+
+_KNOWN: Final = (
+    IDENTITY
+    | MISNAMED
+    | {"quoted-printable", "base64", "x-uuencode", "uuencode", "x-uue", "uue"}
+)
+
+
 def is_known(encoding: str) -> bool:
-    """Whether `decode` knows what to do with it."""
-    return encoding in IDENTITY or encoding in {
-        "quoted-printable", "base64", "x-uuencode", "uuencode", "x-uue", "uue",
-    }  # fmt: skip
+    """Whether `decode` knows what to do with it.
+
+    If not, the part is application/octet-stream, whatever it calls itself
+    (RFC 2045 §6.4).
+    """
+    return encoding in _KNOWN
 
 
 def decode_base64(octets: bytes) -> bytes:

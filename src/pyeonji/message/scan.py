@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.limits import MAX_HEADER_OCTETS, MAX_MIME_DEPTH, MAX_MIME_PARTS
-from pyeonji.message.encoding import IDENTITY, is_known
+from pyeonji.message.encoding import IDENTITY, MISNAMED, is_known
 from pyeonji.message.header import Header
 from pyeonji.message.parameters import (
     Parametrised,
@@ -93,6 +93,17 @@ class Part:
     def type(self) -> str:
         """Media type, lower-case, e.g. `text/plain`."""
         return self.content_type.value
+
+    @property
+    def read_type(self) -> str:
+        """The media type to go by when its content is read (RFC 2045 §6.4)."""
+        return self.type if is_known(self.encoding) else "application/octet-stream"
+
+    @property
+    def is_attachment(self) -> bool:
+        """Whether the sender means it as a file; so is any new word (RFC 2183 §2.8)."""
+        disposition = self.disposition
+        return disposition is not None and disposition.value not in {"inline", ""}
 
     @property
     def number(self) -> str:
@@ -382,7 +393,7 @@ class _Scanner:
         given = header.first(b"content-transfer-encoding")
         if given is not None:
             part.encoding = read_encoding(given)
-            if not is_known(part.encoding):
+            if part.encoding in MISNAMED or not is_known(part.encoding):
                 note(part, "unknown transfer encoding", part.header_start)
         value = header.first(b"content-type")
         if value is None:

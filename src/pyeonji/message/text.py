@@ -123,7 +123,7 @@ def searchable(octets: Octets, root: Part | None = None) -> SearchText:
             names.append(name)
         if part.message is not None:
             bodies += [f.decoded for f in part.message.header.fields if _shown(f.name)]
-        elif part.type.startswith("text/") and left > 0:
+        elif part.read_type.startswith("text/") and left > 0:
             content = part_octets(octets, part, left)
             left -= part.size_octets
             text = decode_text(content, part.charset).text
@@ -176,18 +176,13 @@ def _cut_between_lines(content: bytes) -> bytes:
 
 def _preview_part(root: Part) -> Part | None:
     """The first plain text that is no attachment, else the first HTML."""
-    if root.type == "text/plain":
+    if root.read_type == "text/plain":
         return root
     html: Part | None = None
     for part in root.walk():
-        if part.type not in {"text/plain", "text/html"} or _is_attachment(part):
+        if part.read_type not in {"text/plain", "text/html"} or part.is_attachment:
             continue
         if part.type == "text/plain" and part.size_octets:
             return part
         html = html or (part if part.type == "text/html" else None)
     return html
-
-
-def _is_attachment(part: Part) -> bool:
-    disposition = part.disposition
-    return disposition is not None and disposition.value == "attachment"

@@ -37,8 +37,8 @@ def from_clause(client_name: str, address: str, tls: tuple[str, str] | None) -> 
     Args:
         client_name: of HELO; shown as "unknown" if it could not stand there.
         address: IP address of the peer; "" where there is none.
-        tls: version and cipher, for a comment. LIBERTY: the clause of RFC 8314
-            §4.3 wants IANA's names, which OpenSSL does not give for TLS 1.2.
+        tls: version and cipher as OpenSSL names it, for a comment;
+            `cipher_clause` says it in IANA's words.
     """
     name = client_name if _PLAIN_NAME.fullmatch(client_name) else "unknown"
     literal = f"IPv6:{address}" if ":" in address else address
@@ -46,6 +46,44 @@ def from_clause(client_name: str, address: str, tls: tuple[str, str] | None) -> 
     if tls is not None:
         clause += f"\r\n\t(using {tls[0]} with cipher {tls[1]})"
     return clause
+
+
+_KEY_EXCHANGE: Final = ("ECDHE-ECDSA-", "ECDHE-RSA-", "DHE-RSA-")
+_CIPHER: Final = re.compile(r"(AES|CAMELLIA|ARIA)(128|256)-(?:(GCM|CCM8?)-?)?(SHA\d*)?")
+
+
+@lru_cache(maxsize=64)
+def cipher_clause(cipher: str) -> str:
+    """The `tls` clause of a Received field (RFC 8314 §4.3).
+
+    Args:
+        cipher: OpenSSL's name of a suite; those of TLS 1.3 are IANA's too.
+
+    Returns:
+        The clause with IANA's name, "" for a suite that TLS 1.2 with forward
+        secrecy does not have (it is in the comment of `from_clause` then).
+    """
+    name = cipher if cipher.startswith("TLS_") else _registered(cipher)
+    return f"\r\n\ttls {name}" if _SUITE.fullmatch(name) else ""
+
+
+_SUITE: Final = re.compile(r"TLS_[A-Z0-9_]{1,80}")
+
+
+def _registered(cipher: str) -> str:
+    """IANA's name of a TLS 1.2 suite."""
+    for exchange in _KEY_EXCHANGE:
+        if not cipher.startswith(exchange):
+            continue
+        kept = f"TLS_{exchange[:-1].replace('-', '_')}_WITH"
+        rest = cipher.removeprefix(exchange)
+        if rest == "CHACHA20-POLY1305":
+            return f"{kept}_CHACHA20_POLY1305_SHA256"
+        if match := _CIPHER.fullmatch(rest):
+            name, bits, mode, digest = match.groups()
+            mode = {None: "CBC", "CCM8": "CCM_8"}.get(mode, mode)
+            return "_".join(filter(None, (kept, name, bits, mode, digest)))
+    return ""
 
 
 def received(
@@ -56,6 +94,7 @@ def received(
     letter_id: LetterId,
     recipient: str,
     unix_second: int,
+    cipher: str = "",
 ) -> bytes:
     """Write the field, CRLF at its end.
 
@@ -67,9 +106,11 @@ def received(
         recipient: the only one there is, else "": several would tell each
             other's names (RFC 5321 §7.2).
         unix_second: now.
+        cipher: the TLS suite, as OpenSSL names it; "" without TLS.
     """
     whom = f"\r\n\tfor <{recipient}>" if recipient else ""
+    tls = cipher_clause(cipher) if cipher else ""
     return (
-        f"Received: {origin}\r\n\tby {hostname} with {protocol} id {letter_id}{whom};"
-        f"\r\n\t{date_time(unix_second)}\r\n"
+        f"Received: {origin}\r\n\tby {hostname} with {protocol} id {letter_id}"
+        f"{whom}{tls};\r\n\t{date_time(unix_second)}\r\n"
     ).encode()

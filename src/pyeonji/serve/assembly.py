@@ -244,6 +244,7 @@ class Station:
             letter_id=letter_id,
             recipient=recipient if recipient.isascii() else "",
             unix_second=int(time.time()),
+            cipher=tls.cipher if tls is not None else "",
         )
 
     def _imap(self, settings: ListenerSettings) -> Callable[[Connection], Door]:

@@ -17,7 +17,7 @@ from pyeonji.message.inline import inline_files
 from pyeonji.message.prepare import prepare
 from pyeonji.message.scan import scan
 from pyeonji.message.structure import body, body_structure
-from pyeonji.message.text import html_text, normalise, searchable
+from pyeonji.message.text import html_text, normalise, preview, searchable
 from pyeonji.message.wire import nstring, string
 
 KOREAN = "가나다 편지"
@@ -212,3 +212,38 @@ def test_texts_are_compared_without_form_and_case() -> None:
 
 def test_deep_html_is_read_without_a_tree() -> None:
     assert html_text("<div>" * 10_000 + "a &lt; b").strip() == "a < b"
+
+
+@pytest.mark.parametrize("encoding", ["x-zip", "8bit; evil", "base-64"])
+def test_an_unknown_encoding_is_no_text(encoding: str) -> None:
+    """RFC 2045 §6.4: application/octet-stream, whatever Content-Type says."""
+    octets = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+        b"Content-Transfer-Encoding: %b\r\n\r\ncoded words\r\n--b\r\n"
+        b"Content-Type: text/plain\r\n\r\nclear words\r\n--b--\r\n"
+    ) % encoding.encode()
+    root = scan(octets)
+    assert root.children[0].type == "text/plain"  # as BODYSTRUCTURE tells it
+    assert root.children[0].read_type == "application/octet-stream"
+    assert searchable(octets, root).body == "clear words"
+    assert preview(octets, root) == "clear words"
+    alone = scan(b"Content-Transfer-Encoding: %b\r\n\r\nwords" % encoding.encode())
+    assert preview(b"", alone) == ""
+
+
+def test_wrong_names_of_the_identity_are_known() -> None:
+    """`8-bit` and `utf-8` are written by programs that coded nothing."""
+    octets = "Content-Transfer-Encoding: UTF-8\r\n\r\n편지".encode()
+    root = scan(octets)
+    assert preview(octets, root) == searchable(octets, root).body == "편지"
+    assert [defect.what for defect in root.defects] == ["unknown transfer encoding"]
+
+
+def test_an_unknown_disposition_is_an_attachment() -> None:
+    """RFC 2183 §2.8."""
+    octets = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+        b"Content-Disposition: signal\r\n\r\nnot this\r\n--b\r\n"
+        b"Content-Disposition: Inline\r\n\r\nthis\r\n--b--\r\n"
+    )
+    assert preview(octets, scan(octets)) == "this"

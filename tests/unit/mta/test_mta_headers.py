@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from pyeonji.base.ids import LetterId
 from pyeonji.base.limits import MAX_HEADER_OCTETS
 from pyeonji.mta.receive.inspect import header_end, inspect_header, message_id
 from pyeonji.mta.submit.rewrite import BadHeader, Completion, complete
-from pyeonji.mta.trace import from_clause, received
+from pyeonji.mta.trace import cipher_clause, from_clause, received
 
 MISSING = Completion(
     date="Tue, 24 Nov 2026 04:00:00 +0000",
@@ -161,12 +162,47 @@ def test_received_says_who_how_and_when() -> None:
         letter_id=LetterId("ABC"),
         recipient="kim@example.test",
         unix_second=0,
+        cipher="ECDHE-RSA-AES128-GCM-SHA256",
     ) == (
         b"Received: from mail.remote.test ([192.0.2.1])\r\n"
         b"\t(using TLSv1.3 with cipher AES)\r\n"
         b"\tby mx.example.test with ESMTPS id ABC\r\n"
-        b"\tfor <kim@example.test>;\r\n\tThu, 01 Jan 1970 00:00:00 +0000\r\n"
+        b"\tfor <kim@example.test>\r\n"
+        b"\ttls TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;\r\n"
+        b"\tThu, 01 Jan 1970 00:00:00 +0000\r\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("openssl", "iana"),
+    [
+        ("TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
+        ("ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
+        (
+            "ECDHE-RSA-CHACHA20-POLY1305",
+            "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        ),
+        ("ECDHE-RSA-AES256-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384"),
+        ("DHE-RSA-AES128-SHA256", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256"),
+        ("DHE-RSA-AES256-CCM8", "TLS_DHE_RSA_WITH_AES_256_CCM_8"),
+    ],
+)
+def test_suites_have_their_registered_names(openssl: str, iana: str) -> None:
+    """RFC 8314 §4.3."""
+    assert cipher_clause(openssl) == f"\r\n\ttls {iana}"
+
+
+def test_every_suite_that_we_would_agree_to_has_a_name() -> None:
+    """RFC 8314 §4.3: not to know the name is to be remedied."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    unknown = [c["name"] for c in context.get_ciphers() if not cipher_clause(c["name"])]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("name", ["x\r\nEvil: y", "TLS_x;", "NULL", "(", "ECDHE-RSA-X"])
+def test_a_suite_without_a_name_is_left_out(name: str) -> None:
+    """Nothing else gets into the field."""
+    assert cipher_clause(name) == ""
 
 
 @pytest.mark.parametrize("name", ["a b", "x\r\nEvil: y", "(", "", "<>", "x;y"])

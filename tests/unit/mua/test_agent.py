@@ -12,7 +12,7 @@ from pyeonji.message.scan import scan
 from pyeonji.mua.agent.errors import NotConfigured
 from pyeonji.mua.agent.files import harmless_name, write_new
 from pyeonji.mua.agent.profiles import Profile, split_server
-from pyeonji.mua.agent.show import safe, structure_lines, text_view
+from pyeonji.mua.agent.show import is_attachment, safe, structure_lines, text_view
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,22 @@ def test_the_plain_text_is_shown_and_html_on_demand() -> None:
     assert list(structure_lines(scan(octets)))[1].startswith("  1  text/plain")
     alone = b"Content-Type: text/html\r\n\r\n<p>rich<script>x</script></p>"
     assert text_view(alone).strip() == "rich"
+
+
+def test_what_cannot_be_decoded_is_a_file() -> None:
+    """RFC 2045 §6.4; so is what has an unknown disposition (RFC 2183 §2.8)."""
+    octets = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Transfer-Encoding: x-zip\r\n\r\ncoded\r\n"
+        b"--b\r\nContent-Disposition: signal\r\n\r\nsignalled\r\n"
+        b"--b\r\n\r\nplain\r\n--b--\r\n"
+    )
+    assert text_view(octets).strip() == "plain"
+    assert [is_attachment(part) for part in scan(octets).children] == [
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -256,15 +256,22 @@ def test_words_before_tls_are_not_believed() -> None:
 
 
 @pytest.mark.parametrize("challenge", [b"+ YW!Jj", b"+ =YWJ", b"+ YWJ"])
-def test_a_challenge_that_is_not_base64_ends_it(challenge: bytes) -> None:
-    """Nothing in it is passed over (RFC 5034 §4)."""
+def test_a_challenge_that_is_not_base64_is_cancelled(challenge: bytes) -> None:
+    """Nothing in it is passed over, and nothing secret is said (RFC 5034 §4)."""
     client = ClientMachine()
     client.receive_data(b"+OK hi\r\n")
     client.next_event()
-    client.auth("PLAIN")
+    client.auth("PLAIN", b"x" * 183)
+    assert client.data_to_send() == b"AUTH PLAIN\r\n"
     client.receive_data(challenge + b"\r\n")
-    with pytest.raises(said.RemoteProtocolError):
-        client.next_event()
+    assert client.next_event() is NEED_DATA
+    assert client.data_to_send() == b"*\r\n"
+    client.receive_data(b"-ERR cancelled\r\n")
+    assert client.next_event() == said.Replied(
+        verb=Verb.AUTH, ok=False, code="", text="cancelled"
+    )
+    client.stat()
+    assert client.data_to_send() == b"STAT\r\n"
 
 
 def test_a_long_initial_response_waits_to_be_asked() -> None:

@@ -78,14 +78,12 @@ class Door:
                     self.now.octets = event.octets
                 self.letters.append(self.now)
                 if machine.options.lmtp:
-                    machine.reply_each(
-                        [
+                    for r in self.now.recipients:
+                        machine.reply_next(
                             Reply(452, "4.2.2", "full")
                             if r.path.startswith("full")
                             else Reply(250, "2.0.0", "kept")
-                            for r in self.now.recipients
-                        ]
-                    )
+                        )
                 else:
                     machine.accept()
             case ev.AuthAsked():

@@ -130,7 +130,7 @@ class Door:
                 sender=event.reverse_path,
             )
             self.smtp.reply(
-                553, "5.7.1", f"{account.address} may not send as this address"
+                550, "5.7.1", f"{account.address} may not send as this address"
             )
             return
         self.transaction = Transaction(event)

@@ -205,6 +205,7 @@ def _new_letter(
         letter_id=letter_id,
         recipient=whom if whom.isascii() or mail.smtputf8 else "",
         unix_second=int(now),
+        cipher=tls.cipher if tls is not None else "",
     )
     return NewLetter(
         id=letter_id,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.message.encoding import is_known
 from pyeonji.message.scan import scan
 from pyeonji.message.text import html_text, part_text
 
@@ -76,7 +77,7 @@ def _chosen(root: Part, wanted: str) -> Iterator[Part]:
             waiting.extend(reversed(part.children))
         elif part.message is not None:
             waiting.append(part.message)
-        elif part.type in ("text/plain", "text/html") and not is_attachment(part):
+        elif part.read_type in ("text/plain", "text/html") and not is_attachment(part):
             yield part
 
 
@@ -89,8 +90,7 @@ def _best(parts: list[Part], wanted: str) -> Part:
 
 def is_attachment(part: Part) -> bool:
     """Whether a part is meant as a file and not to be read in place."""
-    disposition = part.disposition
-    if disposition is not None and disposition.value == "attachment":
+    if part.is_attachment or not is_known(part.encoding):
         return True
     return bool(part.file_name) and part.type not in ("text/plain", "text/html")
 

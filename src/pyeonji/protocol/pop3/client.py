@@ -379,8 +379,10 @@ class ClientMachine:
             raise RemoteProtocolError("a challenge outside AUTH")
         try:
             octets = binascii.a2b_base64(line[1:].strip(), strict_mode=True)
-        except binascii.Error as error:
-            raise RemoteProtocolError("a challenge that is not base64") from error
+        except binascii.Error:
+            self.cancel()  # RFC 5034 §4; -ERR is what comes next
+            self._initial = None
+            return NEED_DATA
         if self._initial is not None:
             self.respond(self._initial)
             self._initial = None

@@ -9,7 +9,7 @@ then answers each event that asks (`events` says which do) with one of
 
     accept(text)        the usual good answer; the state moves on
     reply(code, enhanced, text)          any other; 4xx and 5xx refuse
-    reply_each(replies)                  LMTP, after the letter: one a recipient
+    reply_next(reply)                    LMTP, after the letter: one a recipient
 
 and goes on. A transaction is HelloGiven, MailAsked, RecipientAsked (once or
 more), then the letter: `LetterReceived` with all of it when it is not larger
@@ -75,8 +75,6 @@ from pyeonji.protocol.smtp.words import BodyType, Hello, Offer, Verb
 from pyeonji.protocol.smtp.xtext import from_base64
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pyeonji.protocol.smtp.options import Options
 
 _ACCEPTED: Final[dict[Verb, tuple[int, str, bytes]]] = {
@@ -137,6 +135,7 @@ class ServerMachine:
         self._errors = 0
         self._refusals = 0
         self._idle = 0
+        self._answered = 0  # recipients of the letter that waits (LMTP)
         self._enhanced = Offer.ENHANCED_STATUS_CODES in options.offers
 
     # What all machines have
@@ -465,18 +464,22 @@ class ServerMachine:
         else:
             self._refused(verb, code)
 
-    def reply_each(self, answers: Sequence[Reply]) -> None:
-        """Answer a letter in LMTP, one reply for each accepted recipient.
+    def reply_next(self, answer: Reply) -> None:
+        """Answer a letter in LMTP for the next recipient (RFC 2033 §4.2).
+
+        The order is that of RCPT; the last answer ends the transaction.
 
         Raises:
-            LocalProtocolError: not as many as recipients, or no letter.
+            LocalProtocolError: no letter waits for an answer.
         """
         verb = self._need_asked()
-        if verb is not Verb.DATA or len(answers) != self._answers():
-            raise LocalProtocolError("one reply for each recipient of a letter")
-        for one in answers:
-            self.say(encode(one.code, one.enhanced, one.text))
-        self._accepted(verb)
+        if verb is not Verb.DATA:
+            raise LocalProtocolError("a reply for a recipient of a letter")
+        self.say(encode(answer.code, answer.enhanced, answer.text))
+        self._answered += 1
+        if self._answered >= self._answers():
+            self._answered = 0
+            self._accepted(verb)
 
     def challenge(self, octets: bytes) -> None:
         """Ask the client for the next SASL response."""
