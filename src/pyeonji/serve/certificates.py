@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pyeonji.base.errors import PermanentError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -24,19 +26,21 @@ LIFETIME: Final = timedelta(days=3650)
 log = structlog.get_logger("pyeonji.serve")
 
 
+class CertificateRefused(PermanentError):
+    """A certificate that can't be read or used."""
+
+
 def certificate_files(configuration: Configuration) -> tuple[Path, Path]:
     """The certificate and key to serve with; makes a pair when none is given.
 
     Raises:
         OSError: the data folder can't be written.
     """
-    tls = configuration.tls
-    if tls.certificate is not None and tls.key is not None:
-        return tls.certificate, tls.key
-    folder = configuration.data / "tls"
-    certificate, key = folder / "self-signed.pem", folder / "self-signed.key"
+    certificate, key = named_files(configuration)
+    if configuration.tls.certificate is not None:
+        return certificate, key
     if not certificate.exists() or not key.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        certificate.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         make_self_signed(configuration.hostname, certificate, key)
     log.warning(
         "tls.self_signed",
@@ -44,6 +48,15 @@ def certificate_files(configuration: Configuration) -> tuple[Path, Path]:
         hint="clients can't verify it; set [tls] certificate and key",
     )
     return certificate, key
+
+
+def named_files(configuration: Configuration) -> tuple[Path, Path]:
+    """Where certificate and key are, or will be when the server first starts."""
+    tls = configuration.tls
+    if tls.certificate is not None and tls.key is not None:
+        return tls.certificate, tls.key
+    folder = configuration.data / "tls"
+    return folder / "self-signed.pem", folder / "self-signed.key"
 
 
 def make_self_signed(hostname: str, certificate: Path, key: Path) -> None:

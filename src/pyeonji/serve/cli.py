@@ -18,6 +18,7 @@ from pyeonji.serve.commands import (
     check,
     dev,
     domains,
+    publishing,
     queue,
     serving,
     trace,
@@ -33,6 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
+)
+domains.app.command("dns", epilog="Example: `pyeonji domain dns example.org`")(
+    publishing.dns
 )
 app.add_typer(domains.app, name="domain")
 app.add_typer(accounts.app, name="account")

@@ -13,6 +13,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pyeonji.base.errors import PermanentError
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
+from pyeonji.serve.settings import (
+    AcmeSettings,
+    DoctorSettings,
+    MtaStsSettings,
+    PublishSettings,
+    ReportSettings,
+    read_acme,
+    read_doctor,
+    read_mta_sts,
+    read_publish,
+    read_reports,
+)
 from pyeonji.serve.toml_lines import line_of
 from pyeonji.serve.values import (
     ValueRefused,
@@ -34,8 +46,8 @@ if TYPE_CHECKING:
 
 Tls = Literal["none", "starttls", "implicit"]
 
-PROTOCOLS: Final = ("smtp", "submission", "lmtp", "imap", "pop3")
-NOT_YET: Final = ("managesieve", "http")
+PROTOCOLS: Final = ("smtp", "submission", "lmtp", "imap", "pop3", "http")
+NOT_YET: Final = ("managesieve",)
 """Protocols of the plan that no listener can have in this version."""
 
 
@@ -152,6 +164,11 @@ class Configuration:
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    publish: PublishSettings = field(default_factory=PublishSettings)
+    mta_sts: MtaStsSettings | None = None
+    reports: ReportSettings = field(default_factory=ReportSettings)
+    acme: AcmeSettings | None = None
+    doctor: DoctorSettings = field(default_factory=DoctorSettings)
 
 
 def read(file: Path) -> Configuration:
@@ -209,6 +226,11 @@ class _Reader:
             queue=dict,
             limits=dict,
             log=dict,
+            publish=dict,
+            mta_sts=dict,
+            reports=dict,
+            acme=dict,
+            doctor=dict,
         )
         for key in ("hostname", "data"):
             if key not in wanted:
@@ -262,8 +284,23 @@ class _Reader:
             queue=QueueSettings(**{f"{key}_s": value for key, value in queue.items()}),
             limits=LimitSettings(**limits),
             log=LogSettings(**log),
+            **self._published(wanted),
             **wanted,
         )
+
+    def _published(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Take out of `wanted` what we say to the world about ourselves."""
+        table = self._table
+        read_values: dict[str, Any] = {
+            "publish": read_publish(table, wanted.pop("publish", {})),
+            "reports": read_reports(table, wanted.pop("reports", {})),
+            "doctor": read_doctor(table, wanted.pop("doctor", {})),
+        }
+        if "mta_sts" in wanted:
+            read_values["mta_sts"] = read_mta_sts(table, wanted.pop("mta_sts"))
+        if "acme" in wanted:
+            read_values["acme"] = read_acme(table, wanted.pop("acme"), self._folder)
+        return read_values
 
     def _tls(self, tree: dict[str, Any]) -> TlsSettings:
         file = path(self._folder)
@@ -322,6 +359,8 @@ class _Reader:
             host, port = wanted.pop("address")
             if wanted["protocol"] == "lmtp" and port == 25:  # RFC 2033 §5
                 raise ValueRefused("LMTP is never on port 25", (*where, "address"))
+            if wanted["protocol"] == "http" and wanted.get("tls") == "starttls":
+                raise ValueRefused("HTTP has no STARTTLS", (*where, "tls"))
             if port and (host, port) in found:
                 raise ValueRefused("another listener has it", (*where, "address"))
             wanted.setdefault("plaintext_auth", _is_loopback(host))

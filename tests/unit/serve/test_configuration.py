@@ -78,7 +78,10 @@ def test_plaintext_auth_is_the_default_on_loopback_only() -> None:
     [
         (("retry =", "retries ="), "x.toml:29: queue.retries: is not a key here"),
         (('"1m"', '"1 month"'), "x.toml:29: queue.retry: must be a time"),
-        (('"imap"', '"http"'), 'x.toml:15: listener.protocol: "http" is not built yet'),
+        (
+            ('"imap"', '"managesieve"'),
+            'x.toml:15: listener.protocol: "managesieve" is not built yet',
+        ),
         (('"imap"', '"gopher"'), "x.toml:15: listener.protocol: must be one of"),
         (('"[::]:143"', '"::143"'), "x.toml:16: listener.address: "),
         (('"[::]:143"', '"127.0.0.1:2525"'), "x.toml:16: listener.address: another"),

@@ -1,0 +1,45 @@
+"""`pyeonji domain dns`: what to put into DNS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from pyeonji.mta.publish.zone import zone
+from pyeonji.net.dns import Resolver
+from pyeonji.serve.certificates import CertificateRefused
+from pyeonji.serve.commands.context import Context, print_json
+from pyeonji.serve.commands.domains import Json, Name
+from pyeonji.serve.publishing import domain_records
+from pyeonji.storage.errors import NoSuchDomain
+
+if TYPE_CHECKING:
+    from pyeonji.mta.publish.records import Record
+    from pyeonji.storage.embedded import Store
+
+
+def dns(context: typer.Context, name: Name, *, json: Json = False) -> None:
+    """Print every record to publish, as a zone file.
+
+    The addresses of this host are those of `[publish] addresses`, or those that
+    its name has now. Change the records when the certificate's key, the MTA-STS
+    policy or a DKIM key changes; `pyeonji doctor` says when.
+    """
+    kept: Context = context.obj
+
+    async def work(store: Store) -> list[Record]:
+        domain = await store.directory.domain(name)
+        if domain is None:
+            raise NoSuchDomain(name)
+        resolver = Resolver(kept.configuration.dns_servers)
+        return await domain_records(kept.configuration, resolver, domain.name)
+
+    try:
+        found = kept.run(work)
+    except (OSError, ValueError) as error:
+        raise CertificateRefused(f"certificate: {error}") from error
+    if json:
+        print_json(found)
+    else:
+        print(zone(found, name), end="")

@@ -1,0 +1,115 @@
+"""From the configuration and what is kept to the records that a domain needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from pyeonji.mta.publish.records import DomainFacts, HostFacts, Service, records
+from pyeonji.mta.publish.sts import policy
+from pyeonji.serve.certificates import named_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pyeonji.mta.publish.records import DkimKey, Record
+    from pyeonji.net.dns import Resolver
+    from pyeonji.serve.configuration import Configuration
+
+PEOPLES: Final = ("submission", "imap", "pop3")
+
+
+def sts_policy(configuration: Configuration) -> str:
+    """The MTA-STS policy of our domains; "" when none is configured."""
+    settings = configuration.mta_sts
+    if settings is None:
+        return ""
+    return policy(settings.mode, [configuration.hostname], settings.max_age_s)
+
+
+def host_facts(configuration: Configuration, addresses: Sequence[str]) -> HostFacts:
+    """What this host is, by its configuration and its certificate."""
+    listeners = configuration.listeners
+    certificate, _ = named_files(configuration)
+    return HostFacts(
+        hostname=configuration.hostname,
+        addresses=tuple(addresses),
+        services=tuple(
+            Service(protocol=each.protocol, tls=each.tls, port=each.port)
+            for each in listeners
+            if each.protocol in PEOPLES and each.tls != "none"
+        ),
+        tlsa_ports=tuple(
+            sorted(
+                {
+                    each.port
+                    for each in listeners
+                    if each.protocol == "smtp" and each.tls == "starttls"
+                }
+            )
+        ),
+        key_sha256=key_digest(certificate) if certificate.exists() else "",
+        web=any(x.protocol == "http" and x.tls == "implicit" for x in listeners),
+    )
+
+
+def domain_facts(
+    configuration: Configuration, name: str, dkim: Sequence[DkimKey]
+) -> DomainFacts:
+    """What was decided for a domain of ours."""
+    publish, reports = configuration.publish, configuration.reports
+    return DomainFacts(
+        name=name,
+        dkim=tuple(dkim),
+        dmarc_policy=publish.dmarc,
+        dmarc_reports=reports.dmarc_address(name),
+        tls_reports=reports.tls_address(name),
+        spf_all=publish.spf_all,
+        sts_policy=sts_policy(configuration),
+    )
+
+
+def key_digest(certificate: Path) -> str:
+    """SHA-256 of the public key of a PEM file's first certificate (TLSA 3 1 1).
+
+    Raises:
+        OSError: can't be read.
+        ValueError: is no certificate.
+    """
+    shown = x509.load_pem_x509_certificate(certificate.read_bytes())
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(
+        shown.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return digest.finalize().hex()
+
+
+async def addresses_of(configuration: Configuration, resolver: Resolver) -> list[str]:
+    """Our public addresses: those configured, else those our name has now."""
+    if configuration.publish.addresses:
+        return list(configuration.publish.addresses)
+    found: list[str] = []
+    for kind in ("A", "AAAA"):
+        found += (await resolver.ask(configuration.hostname, kind)).records
+    return found
+
+
+async def domain_records(
+    configuration: Configuration,
+    resolver: Resolver,
+    name: str,
+    dkim: Sequence[DkimKey] = (),
+) -> list[Record]:
+    """Every record to publish for a domain.
+
+    Raises:
+        OSError, ValueError: the certificate can't be read.
+        BadName: what is configured can't stand in DNS.
+    """
+    host = host_facts(configuration, await addresses_of(configuration, resolver))
+    return records(host, domain_facts(configuration, name, dkim))

@@ -1,0 +1,171 @@
+"""Settings of what a host publishes: policies, reports, certificates by ACME."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pyeonji.serve.values import (
+    ValueRefused,
+    boolean,
+    domain_name,
+    duration_s,
+    one_of,
+    path,
+    text,
+    texts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Table = Callable[..., dict[str, Any]]
+
+LETS_ENCRYPT: Final = "https://acme-v02.api.letsencrypt.org/directory"
+
+WEEK_S: Final = 7 * 86400.0
+MAX_STS_AGE_S: Final = 31_557_600.0  # RFC 8461 §3.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishSettings:
+    """What the records of our domains say."""
+
+    addresses: tuple[str, ...] = ()  # of this host; none: those its name has now
+    dmarc: Literal["none", "quarantine", "reject"] = "quarantine"
+    spf: Literal["softfail", "fail", "neutral"] = "softfail"
+
+    @property
+    def spf_all(self) -> str:
+        """The last term of an SPF record."""
+        return {"softfail": "~all", "fail": "-all", "neutral": "?all"}[self.spf]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MtaStsSettings:
+    """The policy that is served for each domain (RFC 8461 §3.2)."""
+
+    mode: Literal["testing", "enforce", "none"]
+    max_age_s: float = WEEK_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """Where reports about our domains come, and whether we send ours.
+
+    A local part stands in each of our domains; an address is one for all.
+    """
+
+    dmarc: str = "postmaster"
+    tls: str = "postmaster"
+    send: bool = False
+
+    def dmarc_address(self, domain: str) -> str:
+        """Who gets aggregate reports about a domain; "" nobody."""
+        return _in_domain(self.dmarc, domain)
+
+    def tls_address(self, domain: str) -> str:
+        """Who gets TLS reports about a domain; "" nobody."""
+        return _in_domain(self.tls, domain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcmeSettings:
+    """Where certificates come from, and for which names."""
+
+    directory: str = LETS_ENCRYPT
+    contact: str = ""
+    hosts: tuple[str, ...] = ()  # none: our host name and what domains need
+    challenge: Literal["http-01", "tls-alpn-01"] = "http-01"
+    ca: Path | None = None  # whose certificate the directory shows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorSettings:
+    """What `pyeonji doctor` asks of others."""
+
+    blocklists: tuple[str, ...] = (
+        "zen.spamhaus.org",
+        "bl.spamcop.net",
+        "b.barracudacentral.org",
+    )
+    clock: str = "https://www.google.com/generate_204"  # whose Date is believed
+
+
+def _in_domain(given: str, domain: str) -> str:
+    return f"{given}@{domain}" if given and "@" not in given else given
+
+
+def read_publish(table: Table, tree: dict[str, Any]) -> PublishSettings:
+    """`[publish]`."""
+    wanted = table(
+        tree,
+        ("publish",),
+        addresses=_addresses,
+        dmarc=one_of("none", "quarantine", "reject"),
+        spf=one_of("softfail", "fail", "neutral"),
+    )
+    return PublishSettings(**wanted)
+
+
+def read_mta_sts(table: Table, tree: dict[str, Any]) -> MtaStsSettings:
+    """`[mta_sts]`."""
+    where = ("mta_sts",)
+    wanted = table(
+        tree, where, mode=one_of("testing", "enforce", "none"), max_age=duration_s
+    )
+    if "mode" not in wanted:
+        raise ValueRefused("is missing", (*where, "mode"))
+    age = wanted.get("max_age", WEEK_S)
+    if age > MAX_STS_AGE_S:
+        raise ValueRefused("is a year at most", (*where, "max_age"))
+    return MtaStsSettings(mode=wanted["mode"], max_age_s=age)
+
+
+def read_reports(table: Table, tree: dict[str, Any]) -> ReportSettings:
+    """`[reports]`."""
+    return ReportSettings(
+        **table(tree, ("reports",), dmarc=text, tls=text, send=boolean)
+    )
+
+
+def read_acme(table: Table, tree: dict[str, Any], folder: Path) -> AcmeSettings:
+    """`[acme]`."""
+    wanted = table(
+        tree,
+        ("acme",),
+        directory=_https,
+        contact=text,
+        hosts=_names,
+        challenge=one_of("http-01", "tls-alpn-01"),
+        ca=path(folder),
+    )
+    return AcmeSettings(**wanted)
+
+
+def read_doctor(table: Table, tree: dict[str, Any]) -> DoctorSettings:
+    """`[doctor]`."""
+    return DoctorSettings(**table(tree, ("doctor",), blocklists=_names, clock=text))
+
+
+def _addresses(value: Any) -> tuple[str, ...]:
+    found = texts(value)
+    for each in found:
+        try:
+            ip_address(each)
+        except ValueError:
+            raise ValueRefused(f"{each!r} is no IP address") from None
+    return found
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(domain_name(each) for each in texts(value))
+
+
+def _https(value: Any) -> str:
+    given = text(value)
+    if not given.startswith("https://"):
+        raise ValueRefused("must be an https:// URL")
+    return given

@@ -1,0 +1,92 @@
+"""`pyeonji domain dns`, as an operator calls it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import dns.zone
+import pytest
+from typer.testing import CliRunner
+
+from pyeonji.serve.certificates import make_self_signed
+from pyeonji.serve.cli import app
+from pyeonji.serve.publishing import key_digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """\
+hostname = "mail.example.test"
+data = "data"
+[[listener]]
+protocol = "smtp"
+address = "127.0.0.1:25"
+tls = "starttls"
+[[listener]]
+protocol = "imap"
+address = "127.0.0.1:993"
+tls = "implicit"
+[publish]
+addresses = ["192.0.2.1"]
+dmarc = "reject"
+spf = "fail"
+[mta_sts]
+mode = "enforce"
+[reports]
+dmarc = "dmarc"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "pyeonji.toml"
+    file.write_text(CONFIG)
+    ran(file, "domain", "add", "example.test")
+    tls = tmp_path / "data" / "tls"
+    tls.mkdir()
+    make_self_signed(
+        "mail.example.test", tls / "self-signed.pem", tls / "self-signed.key"
+    )
+    return file
+
+
+def ran(config: Path, *words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, ["--config", str(config), *words])
+    assert done.exit_code == code, done.output
+    return done.stdout
+
+
+def test_a_zone_file(config: Path) -> None:
+    text = ran(config, "domain", "dns", "example.test")
+    head, _, rest = text.partition("\n")
+    soa = "@ IN SOA ns h 1 3600 900 604800 300\n@ IN NS ns.else.test.\n"
+    read = dns.zone.from_text(f"{head}\n$TTL 9\n{soa}{rest}", relativize=False)
+
+    def shown(name: str, kind: str) -> list[str]:
+        return [x.to_text() for x in read.find_rdataset(name, kind)]
+
+    assert shown("example.test.", "MX") == ["10 mail.example.test."]
+    assert shown("mail.example.test.", "A") == ["192.0.2.1"]
+    assert shown("example.test.", "TXT") == ['"v=spf1 mx -all"']
+    assert shown("_dmarc.example.test.", "TXT") == [
+        '"v=DMARC1; p=reject; rua=mailto:dmarc@example.test"'
+    ]
+    assert shown("_smtp._tls.example.test.", "TXT") == [
+        '"v=TLSRPTv1; rua=mailto:postmaster@example.test"'
+    ]
+    digest = key_digest(config.parent / "data" / "tls" / "self-signed.pem")
+    assert shown("_25._tcp.mail.example.test.", "TLSA") == [f"3 1 1 {digest}"]
+    assert shown("_imaps._tcp.example.test.", "SRV") == ["0 1 993 mail.example.test."]
+
+
+def test_the_same_as_json(config: Path) -> None:
+    found = json.loads(ran(config, "domain", "dns", "example.test", "--json"))
+    assert {each["purpose"] for each in found} >= {"mail", "spf", "dmarc", "mta-sts"}
+    assert all(
+        set(each) == {"name", "kind", "data", "purpose", "why"} for each in found
+    )
+
+
+def test_a_domain_that_is_not_ours(config: Path) -> None:
+    ran(config, "domain", "dns", "other.test", code=1)
