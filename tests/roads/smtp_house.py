@@ -9,12 +9,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from pyeonji.base.clock import SetClock
+from pyeonji.base.clock import Clock, SetClock
 from pyeonji.base.ids import letter_ids
 from pyeonji.mda.aliases import Aliases
 from pyeonji.mda.deliver import Deliverer
 from pyeonji.mta.options import Options
 from pyeonji.mta.queue.runner import Runner
+from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.receive.receiver import DoorKind, Receiver
 from pyeonji.mta.relay.relay import Relay
 from pyeonji.net.connection import Connection
@@ -32,8 +33,15 @@ class House:
     """One worker: `port` is for strangers, `submission` for users."""
 
     def __init__(
-        self, folder: Path, options: Options, *, tls: bool = False, legacy: bool = False
+        self,
+        folder: Path,
+        options: Options,
+        *,
+        tls: bool = False,
+        legacy: bool = False,
+        judge: Callable[[Clock], Judge] | None = None,
     ) -> None:
+        self.judge = judge
         self.folder = folder
         self.options = options
         self.clock = SetClock()
@@ -77,6 +85,7 @@ class House:
             next_id=letter_ids(0, lambda: int(self.clock.time() * 1000)),
             take=self.runner.take,
             runner=self.runner,
+            policy=self.judge(self.clock) if self.judge is not None else None,
         )
         self.runner.start()
         self.connections: set[Connection] = set()
@@ -124,13 +133,13 @@ class House:
     async def alias(self, address: str, *targets: str) -> None:
         await self.store.directory.add_alias(Alias(address=address, targets=targets))
 
-    async def inbox(self, account: Account) -> list[bytes]:
-        """What stands in an INBOX, once nothing is under way."""
+    async def inbox(self, account: Account, name: str = "INBOX") -> list[bytes]:
+        """What stands in a mailbox, once nothing is under way."""
         await asyncio.sleep(0.02)
         async with asyncio.timeout(20):
             await self.runner.idle()
         opened = await self.store.mail.account(account.id)
-        box = await opened.mailbox("INBOX")
+        box = await opened.mailbox(name)
         uids = await opened.uids(box.id)
         return [octets.whole() for _, octets in await opened.octets(box.id, uids)]
 
@@ -140,13 +149,14 @@ def play(
     scene: Callable[[House], Awaitable[None]],
     *,
     tls: bool = False,
+    judge: Callable[[Clock], Judge] | None = None,
     **more: Any,
 ) -> None:
     """Run a scene in a house of its own."""
 
     async def run() -> None:
         options = Options(hostname="mx.example.test", sync_pause=0.05, **more)
-        async with House(folder, options, tls=tls) as house:
+        async with House(folder, options, tls=tls, judge=judge) as house:
             await scene(house)
 
     asyncio.run(run())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.base.errors import PermanentError, TemporaryError
 from pyeonji.base.limits import MAX_HEADER_OCTETS
 from pyeonji.storage.content import BlobFile
+from pyeonji.storage.entries import SpecialUse
 from pyeonji.storage.mailboxes import Delivered, Delivery
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Deliverer:
         prefix: bytes,
         prepared: Prepared,
         received_at: float,
+        junk: bool = False,
     ) -> Placed:
         """Deliver one letter to one final recipient; visible on return.
 
@@ -74,6 +76,7 @@ class Deliverer:
             prefix: header fields that were added before (Received).
             prepared: from the content.
             received_at: Unix seconds, becomes the internal date.
+            junk: policy mistrusts it: to the mailbox for junk (RFC 6154 §2).
 
         Raises:
             NoSuchRecipient, DeliveryLoops: bounce.
@@ -91,7 +94,8 @@ class Deliverer:
             Delivery(
                 account_id=account.id,
                 delivery_id=delivery_id,
-                mailbox="INBOX",
+                mailbox="Junk" if junk else "INBOX",
+                special_use=SpecialUse.JUNK if junk else None,
                 content=content,
                 prefix=trace.encode() + prefix,
                 prepared=prepared,

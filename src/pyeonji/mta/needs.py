@@ -58,8 +58,9 @@ class Deliver(Protocol):
         prefix: bytes,
         prepared: Prepared,
         received_at: float,
+        junk: bool = False,
     ) -> Placed:
-        """Visible on return, stable after `sync`.
+        """Visible on return, stable after `sync`; to Junk if policy says so.
 
         Raises:
             PermanentError: bounce.

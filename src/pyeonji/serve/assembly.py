@@ -19,6 +19,7 @@ from pyeonji.mra import imap, pop3
 from pyeonji.mta.options import Options as MtaOptions
 from pyeonji.mta.options import Route
 from pyeonji.mta.queue.runner import Runner
+from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.receive.receiver import DoorKind, Receiver
 from pyeonji.mta.relay.relay import Relay
 from pyeonji.mta.trace import from_clause, received
@@ -169,7 +170,9 @@ class Station:
             delimiter=configuration.recipient_delimiter,
         )
         self._deliverer = Deliverer(self._aliases, self._store.mail)
-        self._relay = Relay(self._options, Resolver(configuration.dns_servers))
+        resolver = Resolver(configuration.dns_servers)
+        self._relay = Relay(self._options, resolver)
+        self._judge = Judge(configuration.policy, clock=self._clock, ask=resolver.ask)
 
     def _door_maker(self, settings: ListenerSettings) -> Callable[[Connection], Door]:
         """What answers connections of a listener."""
@@ -202,6 +205,7 @@ class Station:
             next_id=self._next_id,
             take=self._runner.take,
             runner=self._runner,
+            policy=self._judge,
         )
         kind = DoorKind(submission=submission, plaintext_auth=settings.plaintext_auth)
         return lambda connection: receiver.door(connection, kind)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pyeonji.base.errors import PermanentError
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
+from pyeonji.mta.policy.options import PolicyOptions
+from pyeonji.serve.policing import read_policy
 from pyeonji.serve.settings import (
     AcmeSettings,
     DoctorSettings,
@@ -164,6 +166,7 @@ class Configuration:
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    policy: PolicyOptions = field(default_factory=PolicyOptions)
     publish: PublishSettings = field(default_factory=PublishSettings)
     mta_sts: MtaStsSettings | None = None
     reports: ReportSettings = field(default_factory=ReportSettings)
@@ -231,6 +234,7 @@ class _Reader:
             reports=dict,
             acme=dict,
             doctor=dict,
+            policy=dict,
         )
         for key in ("hostname", "data"):
             if key not in wanted:
@@ -284,6 +288,9 @@ class _Reader:
             queue=QueueSettings(**{f"{key}_s": value for key, value in queue.items()}),
             limits=LimitSettings(**limits),
             log=LogSettings(**log),
+            policy=read_policy(
+                self._table, wanted.pop("policy", {}), wanted["hostname"]
+            ),
             **self._published(wanted),
             **wanted,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -118,3 +119,19 @@ def endpoint(value: Any, *, default_port: int | None = None) -> tuple[str, int]:
 def address(value: Any) -> tuple[str, int]:
     """What a listener binds: HOST:PORT."""
     return endpoint(value)
+
+
+def networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A list of addresses and networks such as "192.0.2.0/24" and "::1"."""
+    try:
+        return tuple(ip_network(item.strip("[]")) for item in texts(value))
+    except ValueError as error:
+        raise ValueRefused(str(error)) from None
+
+
+def rate(value: Any) -> tuple[int, float]:
+    """So many in a time, such as "100/h" or "20/10m"; (count, seconds)."""
+    count, slash, time = text(value).replace(" ", "").partition("/")
+    if not slash or not count.isascii() or not count.isdigit() or not int(count):
+        raise ValueRefused('must be a rate such as "100/h" or "20/10m"')
+    return int(count), duration_s(time if time[:1].isdigit() else f"1{time}")

@@ -160,6 +160,9 @@ class Delivery:
     account_id: AccountId
     delivery_id: str
     mailbox: str  # made if it is missing
+    special_use: SpecialUse | None = (
+        None  # a mailbox of this use comes before `mailbox`
+    )
     content: Content
     prefix: bytes
     prepared: Prepared

@@ -232,6 +232,7 @@ class MemoryMail:
         prefix: bytes,
         prepared: Prepared,
         received_at: float,
+        junk: bool = False,
     ) -> Placed:
         await asyncio.sleep(0)
         if recipient in self.full:
@@ -244,7 +245,9 @@ class MemoryMail:
         return Placed(
             account_id=AccountId(recipient.partition("@")[0]),
             delivered=Delivered(
-                mailbox="INBOX", mailbox_id=MailboxId(1), uid=Uid(len(box))
+                mailbox="Junk" if junk else "INBOX",
+                mailbox_id=MailboxId(1),
+                uid=Uid(len(box)),
             ),
         )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from pyeonji.base.errors import PermanentError, PyeonjiError
+from pyeonji.mta.policy.decision import QUARANTINED
 from pyeonji.mta.prepared import prepare_content
 from pyeonji.mta.queue.plan import Fate, Outcome
 from pyeonji.mta.started import Started
@@ -171,6 +172,7 @@ class LocalDeliveries:
                 prefix=letter.letter.prefix,
                 prepared=active.prepared,
                 received_at=letter.letter.accepted_at,
+                junk=QUARANTINED in letter.letter.facts,
             )
         except OverQuota as error:
             return _failure(index, Fate.LATER, "4.2.2", f"mailbox full: {error}")

@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from pyeonji.base.errors import PermanentError
-from pyeonji.mta.options import EVERY_OTHER_DOMAIN
-from pyeonji.mta.receive import inquiries, letter, signing_in, turning
+from pyeonji.mta.hooks.session import Peer
+from pyeonji.mta.receive import (
+    inquiries,
+    letter,
+    recipients,
+    signing_in,
+    turning,
+)
 from pyeonji.mta.receive.transaction import Transaction
 from pyeonji.protocol.smtp.events import (
     AuthAsked,
@@ -38,10 +43,9 @@ from pyeonji.protocol.smtp.events import (
     VerifyAsked,
 )
 from pyeonji.protocol.smtp.server import ServerMachine
-from pyeonji.storage.errors import StorageUnavailable
-from pyeonji.storage.names import canonical_domain
 
 if TYPE_CHECKING:
+    from pyeonji.mta.policy.decision import Decision
     from pyeonji.mta.receive.receiver import Receiver
     from pyeonji.net.connection import Connection
     from pyeonji.protocol.machine import Machine
@@ -60,7 +64,7 @@ class Door:
 
     __slots__ = (
         "account", "connection", "exchange", "machine", "receiver", "smtp",
-        "transaction", "turned",
+        "transaction", "turned", "visit",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +85,7 @@ class Door:
         self.exchange: Exchange | None = None
         self.transaction: Transaction | None = None
         self.turned: turning.TurnedStream | None = None
+        self.visit = receiver.judge.visit(peer_of(connection, options))
         self.smtp.greet()
 
     async def answer(self, event: Any) -> None:
@@ -102,6 +107,7 @@ class Door:
     def lost(self) -> None:
         """Throw away what will not become a letter."""
         self.drop()
+        self.visit.close()
         if self.turned is not None:
             self.turned.lost()
 
@@ -110,11 +116,20 @@ class Door:
         if self.transaction is not None:
             self.transaction.abort()
             self.transaction = None
+            self.visit.abort()
+
+    def refuse(self, decision: Decision) -> None:
+        """Say what policy decided."""
+        self.smtp.reply(decision.code, decision.status, decision.text)
 
     # -- the answers
 
-    async def _hello(self, event: HelloGiven) -> None:  # noqa: ARG002
+    async def _hello(self, event: HelloGiven) -> None:
         self.drop()
+        decision = self.visit.hello(event.name)
+        if decision.refuses:
+            self.refuse(decision)
+            return
         self.smtp.accept()
 
     async def _mail(self, event: MailAsked) -> None:
@@ -133,61 +148,15 @@ class Door:
                 550, "5.7.1", f"{account.address} may not send as this address"
             )
             return
+        decision = await self.visit.mail(event.reverse_path)
+        if decision.refuses:
+            self.refuse(decision)
+            return
         self.transaction = Transaction(event)
         self.smtp.accept()
 
     async def _recipient(self, event: RecipientAsked) -> None:
-        """Take whom we know, or whom this client may send to.
-
-        Recipients are expanded here, so that unknown ones are refused before
-        the letter comes and no bounce is ever needed for them.
-        """
-        receiver = self.receiver
-        transaction = self.transaction
-        if transaction is None:  # the machine allows RCPT only after MAIL
-            self.smtp.reply(503, "5.5.1", "MAIL first")
-            return
-        path = event.path
-        try:
-            expansion = await receiver.expand(path)
-        except StorageUnavailable:
-            self.smtp.reply(451, "4.3.0", "directory unavailable, try again later")
-            return
-        except PermanentError as error:
-            self.smtp.reply(550, "5.4.6", str(error))
-            return
-        if expansion is not None:
-            if expansion.remote and not expansion.alias:  # it stands for itself
-                if not self._relays(path):
-                    self.smtp.reply(550, "5.7.1", "relaying denied; please log in")
-                    return
-                if not self._is_qualified(path):  # RFC 6409 §4.2
-                    self.smtp.reply(554, "5.1.2", "say the whole domain name")
-                    return
-                transaction.add_remote(event)
-            else:
-                transaction.add_expanded(event, expansion)
-        elif path.lower().partition("@")[0] == "postmaster":
-            # RFC 5321 §4.5.1: always; it waits until the domain has a reader
-            address = path if "@" in path else f"{path}@{receiver.options.hostname}"
-            transaction.add_local(event, address)
-        else:
-            self.smtp.reply(550, "5.1.1", "no such user here")
-            return
-        self.smtp.accept()
-
-    def _relays(self, path: str) -> bool:
-        """Whether this client may send to another domain through us."""
-        if self.account is not None:
-            return True
-        domain = canonical_domain(path.rpartition("@")[2])
-        return domain != EVERY_OTHER_DOMAIN and domain in self.receiver.options.routes
-
-    def _is_qualified(self, path: str) -> bool:
-        """Whether a domain has more than one label, is a literal or has a route."""
-        domain = canonical_domain(path.rpartition("@")[2])
-        literal = domain.startswith("[")
-        return literal or "." in domain or domain in self.receiver.options.routes
+        await recipients.take(self, event)
 
     async def _letter(self, event: LetterReceived) -> None:
         await letter.take_small(self, event.octets)
@@ -206,6 +175,11 @@ class Door:
         self.smtp.accept()
         await self.connection.start_tls()
         receiver = self.receiver
+        if self.connection.tls is not None:
+            self.visit.peer.tls = (
+                self.connection.tls.version,
+                self.connection.tls.cipher,
+            )
         self.smtp.tls_started(receiver.after_tls(self.connection, self.smtp.options))
 
     async def _auth(self, event: AuthAsked) -> None:
@@ -237,6 +211,19 @@ class Door:
 
     async def _quit(self, event: Quit) -> None:  # noqa: ARG002
         self.drop()
+
+
+def peer_of(connection: Connection, options: MachineOptions) -> Peer:
+    """Who is connected, as policy and hooks are told."""
+    tls = connection.tls
+    return Peer(
+        connection_id=connection.id,
+        address=connection.peer_address,
+        port=connection.peer_port,
+        hostname=options.hostname,
+        submission=options.auth_required,
+        tls=(tls.version, tls.cipher) if tls is not None else None,
+    )
 
 
 _ANSWERS: Final[dict[type, Any]] = {

@@ -13,6 +13,7 @@ import structlog
 
 from pyeonji.base.limits import MAX_HEADER_OCTETS
 from pyeonji.mta.prepared import prepare_content
+from pyeonji.mta.receive.deciding import decide
 from pyeonji.mta.receive.inspect import (
     Refusal,
     header_end,
@@ -152,7 +153,13 @@ async def _accept(
     large one is the runner's to parse.
     """
     receiver = door.receiver
-    new = _new_letter(door, transaction, content, header)
+    new = await decide(
+        door, transaction, _new_letter(door, transaction, content, header)
+    )
+    if isinstance(new, Refusal):
+        _refuse(door, new)
+        return
+    content = new.content
     recipients = len(new.recipients)
     door.smtp.progress(f"letter {new.id}: {recipients} recipients, keeping it")
     prepared = None

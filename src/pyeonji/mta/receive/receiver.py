@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.receive.door import Door
+from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.submit.policy import Submitter
 from pyeonji.protocol.smtp.options import ALL_OFFERS
 from pyeonji.protocol.smtp.options import Options as MachineOptions
@@ -47,7 +49,7 @@ class Receiver:
 
     `take` hands an accepted letter to the runner, with what was prepared from
     it (None when it has no recipient here); it must not wait. `runner` turns
-    roles; None: TURN is not offered.
+    roles; None: TURN is not offered. `policy` judges strangers.
     """
 
     options: Options
@@ -61,10 +63,17 @@ class Receiver:
     next_id: Callable[[], LetterId]
     take: Callable[[QueuedLetter, Prepared | None], None]
     runner: Runner | None = None
+    policy: Judge | None = None  # None: as it is without configuration
+    judge: Judge = field(init=False)
     submitter: Submitter = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what follows from the rest."""
+        judge = self.policy
+        if judge is None:
+            bare = PolicyOptions(hostname=self.options.hostname)
+            judge = Judge(bare, clock=self.clock)
+        object.__setattr__(self, "judge", judge)
         object.__setattr__(
             self,
             "submitter",

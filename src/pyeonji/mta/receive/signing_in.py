@@ -49,6 +49,7 @@ async def respond(door: Door, response: bytes | None) -> None:
     door.exchange = None
     if isinstance(outcome, Admitted):
         door.account = outcome.account
+        door.visit.authenticated(outcome.account.address)
         log.info(
             "smtp.authenticated",
             connection=connection.id,

@@ -76,4 +76,5 @@ def _handed_over(facts: dict[str, str]) -> str:
         f"{facts.get('size_octets', '?')} octets, {facts.get('message_id', '')}; "
         f"from {facts.get('helo', '')} [{facts['client']}]{user} "
         f"by {facts.get('with', 'SMTP')}{tls} (connection {facts.get('connection')})"
+        + (f"; policy: {facts['policy']}" if facts.get("policy") else "")
     )

@@ -57,7 +57,10 @@ def _add(ledger: Ledger, batch: Batch, delivery: Delivery) -> Delivered:
     size = len(delivery.prefix) + delivery.prepared.size_octets
     quota = quota_of(delivery.quota, delivery.quota_octets)
     check_quota(ledger, quota, octets=size, messages=1)
-    row = naming.open_or_make(ledger, delivery.mailbox)
+    name = delivery.mailbox
+    if delivery.special_use is not None:
+        name = naming.name_of_use(ledger, delivery.special_use) or name
+    row = naming.open_or_make(ledger, name)
     row = ledger.mailbox(row.id, touch=True)
     uid = batch.add(
         row,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.storage.embedded import writing
 from pyeonji.storage.embedded.second_schema import new_object_id
+from pyeonji.storage.embedded.sqlite import one
 from pyeonji.storage.entries import MAX_UID, SpecialUse
 from pyeonji.storage.errors import (
     BadMailboxName,
@@ -201,6 +202,16 @@ def _take_use(ledger: Ledger, use: SpecialUse) -> None:
     ledger.connection.execute(
         "UPDATE mailboxes SET special_use = NULL WHERE special_use = ?", (use.value,)
     )
+
+
+def name_of_use(ledger: Ledger, use: SpecialUse) -> str | None:
+    """The mailbox that has a special use, if one has."""
+    row = one(
+        ledger.connection,
+        "SELECT name FROM mailboxes WHERE special_use = ?",
+        (use.value,),
+    )
+    return str(row[0]) if row is not None else None
 
 
 def set_special_use(ledger: Ledger, mailbox_id: int, use: SpecialUse | None) -> None:

@@ -1,0 +1,64 @@
+"""What the operator wants of policy."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.mta.policy.rates import NO_LIMIT, Rate
+
+if TYPE_CHECKING:
+    from pyeonji.mta.policy.lists import DnsList
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_REMEMBERED: Final = 4096
+"""Addresses whose membership in the operator's networks is remembered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyOptions:
+    """Words for actions are "reject", "defer", "quarantine", "accept", "note".
+
+    `exempt` are networks whose clients no rule concerns.
+    """
+
+    hostname: str = ""
+    exempt: tuple[Network, ...] = ()
+    dmarc_reject: str = "reject"  # for DMARC fail where the domain asks for reject
+    dmarc_quarantine: str = "quarantine"
+    spf_fail: str = "note"  # DMARC decides (RFC 7208 §8.4)
+    trusted_sealers: frozenset[str] = frozenset()  # whose ARC chains rescue
+    early_talkers: str = "reject"
+    own_name: str = "note"  # HELO with our own name
+    lists: tuple[DnsList, ...] = ()
+    list_time_s: float = 5.0  # how long lists may take, all together
+    greylist: bool = False
+    greylist_delay_s: float = 300.0
+    greylist_window_s: float = 2 * 86400.0
+    greylist_keep_s: float = 36 * 86400.0
+    banner_delay_s: float = 0.0
+    letter_rate: Rate = NO_LIMIT  # of a network, /24 or /64
+    recipient_rate: Rate = NO_LIMIT
+    max_unknown_recipients: int = 10  # of one connection, before it is slowed down
+    tarpit_s: float = 2.0
+
+    def is_exempt(self, address: str) -> bool:
+        """Whether policy leaves a client alone."""
+        return bool(self.exempt) and within(address, self.exempt)
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def within(address: str, networks: tuple[Network, ...]) -> bool:
+    """Whether an address is in one of the networks; IPv4 in IPv6 counts as IPv4."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if parsed.version == 6 and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return any(
+        parsed.version == network.version and parsed in network for network in networks
+    )

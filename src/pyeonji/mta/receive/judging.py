@@ -1,0 +1,325 @@
+"""Finding out what policy wants to know, and asking it, along one connection.
+
+A `Judge` is shared by all doors of a worker, a `Visit` is one connection to
+it. Lists are asked from the first moment on, in the background; their answers
+are awaited at RCPT, so neither greeting nor HELO waits for them, and the log
+knows whom a refused letter was for. What is counted is counted for each worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from pyeonji.mta.policy.decision import ACCEPT, Decision, defer, strongest
+from pyeonji.mta.policy.facts import NOT_CHECKED, Checks, Facts, Stage
+from pyeonji.mta.policy.lists import DnsList, is_sound, look_up
+from pyeonji.mta.policy.rates import Rates, network_key
+from pyeonji.mta.policy.rules import judge
+from pyeonji.storage.names import canonical, domain_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from pyeonji.base.clock import Clock
+    from pyeonji.base.dns import DnsAnswer, Inquiry
+    from pyeonji.mta.hooks.session import Hook, Peer, Session
+    from pyeonji.mta.policy.lists import Listing
+    from pyeonji.mta.policy.options import PolicyOptions
+
+    Ask = Callable[[str, str], Awaitable[DnsAnswer]]
+
+SOUND_S: Final = 3600.0
+"""How long a list is believed after it did not list the test point."""
+
+log = structlog.get_logger("pyeonji.mta.policy")
+
+
+async def drive(inquiry: Inquiry[Any], ask: Ask) -> Any:
+    """Ask DNS what an inquiry wants to know."""
+    try:
+        question = next(inquiry)
+        while True:
+            question = inquiry.send(await ask(*question))
+    except StopIteration as end:
+        return end.value
+
+
+class Judge:
+    """Policy of one worker."""
+
+    def __init__(
+        self,
+        options: PolicyOptions,
+        *,
+        clock: Clock,
+        ask: Ask | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            options: the operator's wishes.
+            clock: the time.
+            ask: DNS; None: lists are not asked.
+            hooks: asked after the rules, in this order.
+        """
+        self.options = options
+        self.hooks = tuple(hooks)
+        self.clock = clock
+        self._ask = ask
+        self._sound: dict[str, tuple[float, bool]] = {}
+        self.letters = Rates(options.letter_rate)
+        self.recipients = Rates(options.recipient_rate)
+        self.address_lists = tuple(x for x in options.lists if x.of == "address")
+        self.domain_lists = tuple(x for x in options.lists if x.of == "domain")
+
+    def visit(self, peer: Peer) -> Visit:
+        """A connection begins."""
+        return Visit(self, peer)
+
+    async def listings(
+        self, what: str, lists: Sequence[DnsList]
+    ) -> tuple[Listing, ...]:
+        """On which of these lists it is; those that do not answer in time are not."""
+        if self._ask is None or not lists or not what:
+            return ()
+        tasks = [asyncio.ensure_future(self._listing(what, one)) for one in lists]
+        done, late = await asyncio.wait(tasks, timeout=self.options.list_time_s)
+        for task in late:
+            task.cancel()
+        results = (task.result() for task in tasks if task in done)
+        return tuple(each for each in results if each is not None)
+
+    async def _listing(self, what: str, dns_list: DnsList) -> Listing | None:
+        if self._ask is None:
+            return None
+        found: Listing | None = await drive(look_up(what, dns_list), self._ask)
+        # only a list that says "listed" must prove that it does not always
+        if found is None or not await self._is_sound(dns_list):
+            return None
+        return found
+
+    async def _is_sound(self, dns_list: DnsList) -> bool:
+        now = self.clock.monotonic()
+        known = self._sound.get(dns_list.zone)
+        if known is not None and now - known[0] < SOUND_S:
+            return known[1]
+        assert self._ask is not None  # noqa: S101 - _listing has looked
+        sound: bool = await drive(is_sound(dns_list), self._ask)
+        self._sound[dns_list.zone] = (now, sound)
+        if not sound:
+            log.warning("policy.list_is_dead", zone=dns_list.zone)
+        return sound
+
+    async def close(self) -> None:
+        """End the hooks."""
+        for hook in self.hooks:
+            await hook.close()
+
+
+class Visit:
+    """One connection, as policy sees it."""
+
+    __slots__ = (
+        "_asking", "_hailed", "_sessions", "early", "judge", "peer", "standing",
+        "unknown",
+    )  # fmt: skip
+
+    def __init__(self, judge_: Judge, peer: Peer) -> None:
+        self.judge = judge_
+        self.peer = peer
+        self.early = False
+        self.standing = ACCEPT
+        self.unknown = 0
+        self._hailed = False
+        self._sessions: tuple[Session, ...] | None = None
+        self._asking: asyncio.Task[tuple[Listing, ...]] | None = None
+        if self._asks_lists():
+            self._asking = asyncio.get_running_loop().create_task(
+                judge_.listings(peer.address, judge_.address_lists)
+            )
+
+    def _asks_lists(self) -> bool:
+        judge_ = self.judge
+        return (
+            bool(judge_.address_lists)
+            and not self.peer.submission
+            and not judge_.options.is_exempt(self.peer.address)
+        )
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether rules concern this client."""
+        return not self.peer.account and not self.judge.options.is_exempt(
+            self.peer.address
+        )
+
+    def _facts(self, stage: Stage, **more: Any) -> Facts:
+        peer = self.peer
+        return Facts(
+            stage=stage,
+            peer_address=peer.address,
+            reverse_name=peer.reverse_name,
+            helo=peer.helo,
+            account=peer.account,
+            early=self.early,
+            unknown_recipients=self.unknown,
+            **more,
+        )
+
+    def connect(self) -> Decision:
+        """What of the client before it said anything that counts."""
+        return self._stand(judge(self._facts(Stage.CONNECT), self.judge.options))
+
+    def hello(self, name: str) -> Decision:
+        """It said who it is."""
+        self.peer.helo = name
+        return self._stand(judge(self._facts(Stage.HELLO), self.judge.options))
+
+    def _stand(self, decision: Decision) -> Decision:
+        """What was decided of the client concerns all its letters."""
+        self.standing = strongest((self.standing, decision))
+        return self.told(decision)
+
+    async def mail(self, reverse_path: str) -> Decision:
+        """A transaction begins."""
+        judge_ = self.judge
+        if self.is_stranger and not judge_.letters.count(
+            network_key(self.peer.address), judge_.clock.monotonic()
+        ):
+            return self.told(
+                defer(
+                    "letter-rate",
+                    f"more than {judge_.letters.rate} letters from the network",
+                    "too many letters, come again later",
+                    code=450,
+                    status="4.7.0",
+                ),
+                sender=reverse_path,
+            )
+        for session in self.sessions():
+            decision = None if self._hailed else await session.connect()
+            decision = decision or await session.mail(reverse_path)
+            if decision is not None and decision.refuses:
+                return self.told(decision, sender=reverse_path)
+        self._hailed = True
+        return ACCEPT
+
+    async def recipient(
+        self, reverse_path: str, recipient: str, *, known: bool = True
+    ) -> Decision:
+        """A recipient whom we would take, or do not know."""
+        decision = ACCEPT
+        if self.is_stranger:
+            decision = await self._rules_for(reverse_path, recipient)
+        if known and not decision.refuses:
+            for session in self.sessions():
+                said = await session.rcpt(recipient)
+                if said is not None and said.refuses:
+                    decision = said
+                    break
+        return self.told(decision, sender=reverse_path, recipient=recipient)
+
+    async def _rules_for(self, reverse_path: str, recipient: str) -> Decision:
+        judge_ = self.judge
+        now = judge_.clock.monotonic()
+        if not judge_.recipients.count(network_key(self.peer.address), now):
+            return defer(
+                "recipient-rate",
+                f"more than {judge_.recipients.rate} recipients from the network",
+                "too many recipients, come again later",
+                code=452,
+                status="4.5.3",
+            )
+        listings = await self._listings(reverse_path)
+        facts = self._facts(
+            Stage.RCPT,
+            reverse_path=reverse_path,
+            recipients=(recipient,),
+            listings=listings,
+        )
+        return judge(facts, judge_.options)
+
+    async def _listings(self, reverse_path: str) -> tuple[Listing, ...]:
+        found: tuple[Listing, ...] = ()
+        if self._asking is not None:
+            found = await self._asking
+        judge_ = self.judge
+        if judge_.domain_lists and reverse_path:
+            domain = domain_of(canonical(reverse_path))
+            found += await judge_.listings(domain, judge_.domain_lists)
+        return found
+
+    async def unknown_recipient(self) -> None:
+        """One more that nobody here has: harvesters wait."""
+        self.unknown += 1
+        options = self.judge.options
+        if self.is_stranger and self.unknown > options.max_unknown_recipients:
+            await asyncio.sleep(options.tarpit_s)
+
+    def message(
+        self, reverse_path: str, recipients: tuple[str, ...], checks: Checks
+    ) -> Decision:
+        """What the rules say of a whole letter."""
+        if checks is NOT_CHECKED or not self.is_stranger:
+            return ACCEPT
+        facts = self._facts(
+            Stage.MESSAGE,
+            reverse_path=reverse_path,
+            recipients=recipients,
+            checks=checks,
+        )
+        return judge(facts, self.judge.options)
+
+    def told(self, decision: Decision, **facts: str) -> Decision:
+        """Write down what is not the usual."""
+        if decision.rule:
+            log.info(
+                "policy.decided",
+                action=decision.action.word,
+                connection=self.peer.connection_id,
+                peer=self.peer.address,
+                helo=self.peer.helo,
+                rule=decision.rule,
+                reason=decision.reason,
+                **facts,
+            )
+        return decision
+
+    def authenticated(self, account: str) -> None:
+        """The client is one of our users: other hooks may have a say."""
+        self.close_sessions()
+        self.peer.account = account
+
+    def sessions(self) -> tuple[Session, ...]:
+        """The hooks that have a say here, in order."""
+        if self._sessions is None:
+            peer = self.peer
+            ours = peer.submission or bool(peer.account)
+            self._sessions = tuple(
+                hook.session(peer)
+                for hook in self.judge.hooks
+                if hook.submission or not ours
+            )
+        return self._sessions
+
+    def abort(self) -> None:
+        """The transaction ended without a letter."""
+        for session in self._sessions or ():
+            session.abort()
+
+    def close(self) -> None:
+        """The connection is over."""
+        if self._asking is not None:
+            self._asking.cancel()
+        self.close_sessions()
+
+    def close_sessions(self) -> None:
+        """The hooks' part of it is over; another begins with the next MAIL."""
+        for session in self._sessions or ():
+            session.close()
+        self._sessions = None
+        self._hailed = False

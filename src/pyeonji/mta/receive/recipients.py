@@ -1,0 +1,93 @@
+"""RCPT: whom we know, whom this client may send to, and what policy says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyeonji.base.errors import PermanentError
+from pyeonji.mta.options import EVERY_OTHER_DOMAIN
+from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.names import canonical_domain
+
+if TYPE_CHECKING:
+    from pyeonji.mta.needs import Expansion
+    from pyeonji.mta.receive.door import Door
+    from pyeonji.protocol.smtp.events import RecipientAsked
+
+
+async def take(door: Door, event: RecipientAsked) -> None:
+    """Answer RCPT.
+
+    Recipients are expanded here, so that unknown ones are refused before the
+    letter comes and no bounce is ever needed for them. Policy is asked before
+    a client learns whether somebody exists; postmaster is always reached
+    (RFC 5321 §4.5.1).
+    """
+    transaction = door.transaction
+    if transaction is None:  # the machine allows RCPT only after MAIL
+        door.smtp.reply(503, "5.5.1", "MAIL first")
+        return
+    path = event.path
+    try:
+        expansion = await door.receiver.expand(path)
+    except StorageUnavailable:
+        door.smtp.reply(451, "4.3.0", "directory unavailable, try again later")
+        return
+    except PermanentError as error:
+        door.smtp.reply(550, "5.4.6", str(error))
+        return
+    postmaster = path.lower().partition("@")[0] == "postmaster"
+    if not postmaster and not await _is_welcome(door, path, expansion):
+        return
+    if expansion is not None:
+        if expansion.remote and not expansion.alias:  # it stands for itself
+            transaction.add_remote(event)
+        else:
+            transaction.add_expanded(event, expansion)
+    elif postmaster:
+        # it waits until the domain has a reader
+        hostname = door.receiver.options.hostname
+        address = path if "@" in path else f"{path}@{hostname}"
+        transaction.add_local(event, address)
+    door.smtp.accept()
+
+
+async def _is_welcome(door: Door, path: str, expansion: Expansion | None) -> bool:
+    """Whether a recipient may be taken; if not, the client was told why."""
+    elsewhere = expansion is not None and expansion.remote and not expansion.alias
+    if elsewhere and not _relays(door, path):
+        door.smtp.reply(550, "5.7.1", "relaying denied; please log in")
+        return False
+    if elsewhere and not _is_qualified(door, path):  # RFC 6409 §4.2
+        door.smtp.reply(554, "5.1.2", "say the whole domain name")
+        return False
+    transaction = door.transaction
+    assert transaction is not None  # noqa: S101 - take has looked
+    decision = await door.visit.recipient(
+        transaction.mail.reverse_path, path, known=expansion is not None
+    )
+    if decision.refuses:
+        door.refuse(decision)
+        return False
+    if expansion is None:
+        await door.visit.unknown_recipient()
+        door.smtp.reply(550, "5.1.1", "no such user here")
+        return False
+    if decision.rule:
+        transaction.decisions.append(decision)
+    return True
+
+
+def _relays(door: Door, path: str) -> bool:
+    """Whether this client may send to another domain through us."""
+    if door.account is not None:
+        return True
+    domain = canonical_domain(path.rpartition("@")[2])
+    return domain != EVERY_OTHER_DOMAIN and domain in door.receiver.options.routes
+
+
+def _is_qualified(door: Door, path: str) -> bool:
+    """Whether a domain has more than one label, is a literal or has a route."""
+    domain = canonical_domain(path.rpartition("@")[2])
+    literal = domain.startswith("[")
+    return literal or "." in domain or domain in door.receiver.options.routes

@@ -1,0 +1,95 @@
+"""Settings of policy: [policy], [[policy.list]]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pyeonji.mta.policy.lists import DnsList, answer_range
+from pyeonji.mta.policy.options import PolicyOptions
+from pyeonji.mta.policy.rates import Rate
+from pyeonji.serve.values import (
+    ValueRefused,
+    domain_name,
+    duration_s,
+    networks,
+    one_of,
+    positive,
+    rate,
+    text,
+    texts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Table = Callable[..., dict[str, Any]]
+
+_WORD: Final = one_of("reject", "defer", "quarantine", "note")
+
+
+def read_policy(table: Table, tree: Any, hostname: str) -> PolicyOptions:
+    """The table [policy].
+
+    Raises:
+        ValueRefused: something in it can't be.
+    """
+    wanted = table(
+        tree,
+        ("policy",),
+        dmarc=one_of("obey", "quarantine", "ignore"),
+        spf_fail=_WORD,
+        trusted_sealers=_domains,
+        exempt=networks,
+        early_talkers=_WORD,
+        own_name=_WORD,
+        banner_delay=duration_s,
+        letter_rate=_rate,
+        recipient_rate=_rate,
+        max_unknown_recipients=positive,
+        tarpit=duration_s,
+        list_time=duration_s,
+        list=list,
+    )
+    for name in ("banner_delay", "tarpit", "list_time"):
+        if name in wanted:
+            wanted[f"{name}_s"] = wanted.pop(name)
+    dmarc = wanted.pop("dmarc", "obey")
+    if dmarc == "quarantine":
+        wanted["dmarc_reject"] = "quarantine"
+    elif dmarc == "ignore":
+        wanted["dmarc_reject"] = wanted["dmarc_quarantine"] = "note"
+    lists = tuple(
+        _list(table, each, ("policy", "list", index))
+        for index, each in enumerate(wanted.pop("list", []))
+    )
+    return PolicyOptions(hostname=hostname, lists=lists, **wanted)
+
+
+def _list(table: Table, tree: Any, where: tuple[str | int, ...]) -> DnsList:
+    wanted = table(
+        tree,
+        where,
+        zone=domain_name,
+        of=one_of("address", "domain"),
+        action=one_of("reject", "defer", "quarantine", "accept", "note"),
+        answers=_ranges,
+        text=text,
+    )
+    if "zone" not in wanted:
+        raise ValueRefused("is missing", (*where, "zone"))
+    return DnsList(**wanted)
+
+
+def _ranges(value: Any) -> tuple[tuple[int, int], ...]:
+    try:
+        return tuple(answer_range(item) for item in texts(value))
+    except ValueError as error:
+        raise ValueRefused(str(error)) from None
+
+
+def _domains(value: Any) -> frozenset[str]:
+    return frozenset(domain_name(item) for item in texts(value))
+
+
+def _rate(value: Any) -> Rate:
+    return Rate(*rate(value))

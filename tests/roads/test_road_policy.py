@@ -1,0 +1,104 @@
+"""What policy decides is what happens to clients and letters."""
+
+from pathlib import Path
+
+from tests.roads.smtp_house import Client, House, play
+
+from pyeonji.base.clock import Clock
+from pyeonji.base.dns import DnsAnswer, DnsStatus
+from pyeonji.mta.policy.lists import DnsList
+from pyeonji.mta.policy.options import PolicyOptions
+from pyeonji.mta.policy.rates import Rate
+from pyeonji.mta.receive.judging import Judge
+from pyeonji.storage.entries import SpecialUse
+
+ZONE = {("bad.example.dbl.example", "A"): ("127.0.1.2",)}
+
+
+async def ask(name: str, kind: str) -> DnsAnswer:
+    records = ZONE.get((name, kind), ())
+    status = DnsStatus.FOUND if records else DnsStatus.NO_NAME
+    return DnsAnswer(status=status, records=records)
+
+
+def with_list(action: str) -> object:
+    lists = (DnsList(zone="dbl.example", of="domain", action=action),)
+
+    def make(clock: Clock) -> Judge:
+        return Judge(PolicyOptions(lists=lists), clock=clock, ask=ask)
+
+    return make
+
+
+async def bring(house: House, sender: str, expected: str) -> None:
+    client = await Client.open(house.port)
+    await client.say("EHLO there.example", "250")
+    await client.say(f"MAIL FROM:<{sender}>", "250")
+    await client.say("RCPT TO:<kim@example.test>", expected)
+    if expected == "250":
+        await client.say("DATA", "354")
+        await client.say(b"Subject: x\r\n\r\nhello\r\n.", "250")
+    await client.close()
+
+
+def test_a_listed_sender_is_refused_at_rcpt(tmp_path: Path) -> None:
+    async def scene(house: House) -> None:
+        await bring(house, "x@bad.example", "550 5.7.1 bad.example is on the list")
+        await bring(house, "x@good.example", "250")
+        assert len(await house.inbox(house.kim)) == 1
+
+    play(tmp_path, scene, judge=with_list("reject"))  # type: ignore[arg-type]
+
+
+def test_quarantine_is_the_mailbox_for_junk(tmp_path: Path) -> None:
+    """It has the special use \\Junk, whatever its name (RFC 6154 §2)."""
+
+    async def scene(house: House) -> None:
+        await bring(house, "x@bad.example", "250")
+        assert await house.inbox(house.kim) == []
+        assert len(await house.inbox(house.kim, "Junk")) == 1
+        events = await house.store.office.trace("x@bad.example")
+        assert "bad.example is on dbl.example" in events[0].facts["policy"]
+        opened = await house.store.mail.account(house.kim.id)
+        await opened.create("편지 쓰레기", special_use=SpecialUse.JUNK)
+        await bring(house, "x@bad.example", "250")
+        assert len(await house.inbox(house.kim, "Junk")) == 1
+        assert len(await house.inbox(house.kim, "편지 쓰레기")) == 1
+
+    play(tmp_path, scene, judge=with_list("quarantine"))  # type: ignore[arg-type]
+
+
+def test_postmaster_is_always_reached(tmp_path: Path) -> None:
+    """RFC 5321 §4.5.1."""
+
+    async def scene(house: House) -> None:
+        client = await Client.open(house.port)
+        await client.say("EHLO there.example", "250")
+        await client.say("MAIL FROM:<x@bad.example>", "250")
+        await client.say("RCPT TO:<Postmaster>", "250")
+        await client.say("RCPT TO:<kim@example.test>", "550")
+        await client.close()
+
+    play(tmp_path, scene, judge=with_list("reject"))  # type: ignore[arg-type]
+
+
+def test_a_network_has_its_share(tmp_path: Path) -> None:
+    def make(clock: Clock) -> Judge:
+        return Judge(PolicyOptions(letter_rate=Rate(2, 60.0)), clock=clock)
+
+    async def scene(house: House) -> None:
+        client = await Client.open(house.port)
+        await client.say("EHLO there.example", "250")
+        for expected in ("250", "250", "450 4.7.0"):
+            await client.say("RSET", "250")
+            await client.say("MAIL FROM:<x@a.example>", expected)
+        house.clock.advance(31.0)
+        await client.say("MAIL FROM:<x@a.example>", "250")
+        await client.say("RSET", "250")
+        await client.login()  # users have other limits
+        for _ in range(5):
+            await client.say("MAIL FROM:<kim@example.test>", "250")
+            await client.say("RSET", "250")
+        await client.close()
+
+    play(tmp_path, scene, judge=make)

@@ -1,0 +1,60 @@
+"""The tables of policy."""
+
+from pathlib import Path
+
+import pytest
+
+from pyeonji.mta.policy.rates import Rate
+from pyeonji.serve.configuration import ConfigurationError, parse
+
+HEAD = 'hostname = "mx.example.test"\ndata = "data"\n'
+
+
+def test_policy_is_read() -> None:
+    options = parse(
+        HEAD
+        + """
+        [policy]
+        dmarc = "quarantine"
+        trusted_sealers = ["Lists.example"]
+        exempt = ["10.0.0.0/8", "2001:db8::1"]
+        letter_rate = "100/h"
+        tarpit = "5s"
+        [[policy.list]]
+        zone = "zen.example"
+        answers = ["127.0.0.2-127.0.0.4", "127.0.0.10"]
+        [[policy.list]]
+        zone = "dbl.example"
+        of = "domain"
+        action = "quarantine"
+        """,
+        Path("x.toml"),
+    ).policy
+    assert options.hostname == "mx.example.test"
+    assert options.dmarc_reject == options.dmarc_quarantine == "quarantine"
+    assert options.trusted_sealers == {"lists.example"}
+    assert options.is_exempt("10.9.8.7")
+    assert options.is_exempt("2001:db8::1")
+    assert not options.is_exempt("11.0.0.1")
+    assert options.letter_rate == Rate(100, 3600.0)
+    assert options.tarpit_s == 5.0
+    assert [each.of for each in options.lists] == ["address", "domain"]
+    assert len(options.lists[0].answers) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('[policy]\ndmarc = "maybe"', "policy.dmarc: must be one of"),
+        ('[policy]\nexempt = ["10.0.0.1/8"]', "policy.exempt: 10.0.0.1/8 has host"),
+        ('[policy]\nletter_rate = "many"', "policy.letter_rate: must be a rate"),
+        ('[[policy.list]]\nof = "domain"', "policy.list.zone: is missing"),
+        (
+            '[[policy.list]]\nzone = "a.example"\nanswers = ["10.0.0.1"]',
+            "policy.list.answers: 10.0.0.1 is no range",
+        ),
+    ],
+)
+def test_slips_are_seen(text: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        parse(HEAD + text, Path("x.toml"))
