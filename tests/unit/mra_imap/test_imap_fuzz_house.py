@@ -22,9 +22,9 @@ from tests.transcripts.imap.imap_play import (
     stage,
 )
 from tests.transcripts.imap.imap_talker import PASSWORD
+from tests.unit.mra_imap.imap_answers import tags_of
 from tests.unit.mra_imap.imap_grammar import BODIES, Grammar
 
-from pyeonji.protocol.imap.client.responses import read_untagged
 from pyeonji.storage.credentials import make_credentials
 from pyeonji.storage.embedded.verify import verify
 
@@ -37,43 +37,7 @@ ROUND: Final = 400
 """Commands in one house, before it is verified and another is built."""
 
 PEOPLE: Final = ("kim", "kim", "lee", "boss")
-LITERAL: Final = re.compile(rb"~?\{([0-9]+)\+?\}\r\n\Z")
 SYNC: Final = re.compile(rb"(\{[0-9]+\}\r\n)")
-
-
-def responses(heard: bytes) -> list[list[bytes]]:
-    """What was heard, as text, literal, text …; all of it must be whole."""
-    found: list[list[bytes]] = []
-    pieces: list[bytes] = []
-    at = 0
-    while at < len(heard):
-        end = heard.index(b"\r\n", at) + 2
-        line = heard[at:end]
-        literal = LITERAL.search(line)
-        text_only = not pieces and re.match(rb"\* (?:OK|NO|BAD|BYE) |[^*]", line)
-        if literal is None or text_only:
-            found.append([*pieces, line[:-2]])
-            pieces, at = [], end
-            continue
-        size = int(literal[1])
-        assert end + size <= len(heard), heard
-        pieces += [line[: literal.start()], heard[end : end + size]]
-        at = end + size
-    assert not pieces, heard
-    return found
-
-
-def tags_of(heard: bytes) -> list[bytes]:
-    """The tags of what was heard; untagged responses must be well formed."""
-    tags = []
-    for pieces in responses(heard):
-        first = pieces[0]
-        if first.startswith(b"* "):
-            read_untagged([first[2:], *pieces[1:]])
-        elif not first.startswith(b"+"):
-            assert re.match(rb"[^ ]+ (?:OK|NO|BAD) ", first), first
-            tags.append(first.split(b" ", 1)[0])
-    return tags
 
 
 class Player:

@@ -21,7 +21,9 @@ from pyeonji.protocol.imap.client import (
     Listed,
     RemoteProtocolError,
     Streamed,
+    Summed,
     Tagged,
+    Threaded,
     Told,
     Vanished,
 )
@@ -96,12 +98,25 @@ def test_mailboxes() -> None:
 def test_status_search_and_what_vanished() -> None:
     """RFC 3501 §7.2.4, §7.2.5; RFC 4731; RFC 7162 §3.2.10."""
     assert one(b'* STATUS "&07jJwA-" (MESSAGES 2 UNSEEN 1 X-GUID abc)') == Counted(
-        name="편지", wire_name=b"&07jJwA-", counters={"MESSAGES": 2, "UNSEEN": 1}
+        name="편지",
+        wire_name=b"&07jJwA-",
+        counters={"MESSAGES": 2, "UNSEEN": 1},
+        others={"X-GUID": "abc"},
     )
     assert one(b"* SEARCH") == Found(())
     assert one(b"* SEARCH 2 3 6 ") == Found((2, 3, 6))
-    assert one(b"* SEARCH 2 3 (MODSEQ 917)") == Found((2, 3))
-    assert one(b'* ESEARCH (TAG "a1") UID COUNT 3 ALL 1:2,9') == Found((1, 2, 9))
+    assert one(b"* SEARCH 2 3 (MODSEQ 917)") == Found((2, 3), 917)
+    assert one(b'* ESEARCH (TAG "a1") UID COUNT 3 ALL 1:2,9') == Summed(
+        tag="a1", by_uid=True, count=3, numbers=(1, 2, 9)
+    )
+    assert one(b"* ESEARCH") == Summed()
+    assert one(b"* ESEARCH UID PARTIAL (-1:-5 NIL) ODD (a b)") == Summed(
+        by_uid=True, partial=("-1:-5", ()), others={"ODD": ["a", "b"]}
+    )
+    assert one(b"* THREAD (2)(3 6 (4 23)(44 7 96))") == Threaded(
+        ((2,), (3, 6, (4, 23), (44, 7, 96)))
+    )
+    assert one(b"* THREAD ((3)(5))") == Threaded((((3,), (5,)),))
     assert one(b"* VANISHED (EARLIER) 41,43:45") == Vanished((41, 43, 44, 45), True)
 
 

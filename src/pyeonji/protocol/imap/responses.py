@@ -24,7 +24,8 @@ r"""Bits as storage has them, and one more for \Recent."""
 
 RECENT: Final = 32
 
-_ATOM: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\]+')
+# QUIRK: an atom may have brackets, but IMAPClient takes them for a section's
+_ATOM: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\[\]]+')
 _QUOTABLE: Final = re.compile(rb"[^\x00\r\n\x80-\xff]*")
 _SPECIALS: Final = re.compile(rb'(["\\])')
 _TEXT: Final = re.compile(r"[^ -~]+")

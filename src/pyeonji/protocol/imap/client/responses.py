@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.protocol.imap import names
@@ -25,7 +24,7 @@ from pyeonji.protocol.imap.client.values import (
 from pyeonji.protocol.imap.dates import parse_date_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MAX_RANGE: Final = 1_000_000
 """Numbers that ranges of one ESEARCH, VANISHED or COPYUID may stand for."""
@@ -100,6 +99,14 @@ class Listed:
     delimiter: str  # "" if there is no hierarchy
     attributes: frozenset[str]  # lower case, with their backslash
     subscription: bool = False  # of LSUB
+    extended: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What follows the name, e.g. CHILDINFO (RFC 5258 §6), names in upper case."""
+
+    @property
+    def old_name(self) -> str:
+        """What the mailbox was called before; "" if that was not told (RFC 5465)."""
+        told = self.extended.get("OLDNAME", ())
+        return mailbox_name(told[0].encode()) if told else ""
 
     @property
     def selectable(self) -> bool:
@@ -125,13 +132,45 @@ class Counted:
     name: str
     wire_name: bytes
     counters: dict[str, int]  # names in upper case
+    others: dict[str, object] = field(default_factory=dict)  # e.g. MAILBOXID
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """Messages that a search found: numbers or uids, as was asked."""
 
-    numbers: tuple[int, ...]
+    numbers: tuple[int, ...]  # in the order told
+    mod_seq: int | None = None  # the highest of theirs (RFC 7162 §3.1.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summed:
+    """What ESEARCH says of messages that a search found (RFC 4731 §3.1).
+
+    None, or "" for what was not told: nothing was asked, or nothing found.
+    """
+
+    tag: str = ""  # of the command; "" if it was not told
+    by_uid: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+    count: int | None = None
+    numbers: tuple[int, ...] = ()  # ALL
+    partial: tuple[str, tuple[int, ...]] | None = None  # (RFC 9394 §3.1)
+    mod_seq: int | None = None
+    mailbox: str | None = None  # (RFC 7377 §2.1)
+    others: dict[str, object] = field(default_factory=dict)
+
+
+Thread = tuple["int | Thread", ...]
+"""Messages that follow each other; a tuple inside is a branch (RFC 5256 §4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threaded:
+    """Messages of THREAD: numbers or uids, as was asked."""
+
+    threads: tuple[Thread, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +274,8 @@ Untagged = (
     | Listed
     | Counted
     | Found
+    | Summed
+    | Threaded
     | Flags
     | Exists
     | Recent
@@ -396,7 +437,16 @@ def _listed(values: list[object], *, subscription: bool) -> Untagged:
         delimiter=text(values[1])[:1],
         attributes=frozenset(a.lower() for a in texts(items(values[0]))),
         subscription=subscription,
+        extended={
+            text(tag).upper(): texts(value) for tag, value in _pairs(values[3:4])
+        },
     )
+
+
+def _pairs(values: list[object]) -> Iterator[tuple[object, object]]:
+    """What a list of names and values holds, if there is one."""
+    inside = items(values[0]) if values else []
+    return zip(inside[::2], inside[1::2], strict=False)
 
 
 def _list(values: list[object]) -> Untagged:
@@ -411,14 +461,16 @@ def _status(values: list[object]) -> Untagged:
     if len(values) < 2:
         raise RemoteProtocolError("counters of no mailbox")
     wire_name = string(values[0]) or b""
-    pairs = items(values[1])
-    counters = {}
-    for item, value in zip(pairs[::2], pairs[1::2], strict=False):
+    counters: dict[str, int] = {}
+    others: dict[str, object] = {}
+    for item, value in _pairs(values[1:]):
         count = number(value)
         if count is not None:
             counters[text(item).upper()] = count
+        else:
+            others[text(item).upper()] = value
     name = mailbox_name(wire_name)
-    return Counted(name=name, wire_name=wire_name, counters=counters)
+    return Counted(name=name, wire_name=wire_name, counters=counters, others=others)
 
 
 def _flags(values: list[object]) -> Untagged:
@@ -428,14 +480,61 @@ def _flags(values: list[object]) -> Untagged:
 def _found(values: list[object]) -> Untagged:
     # a SEARCH with something after the numbers, such as (MODSEQ 917162500)
     found = (number(value) for value in values)
-    return Found(tuple(n for n in found if n is not None))
+    last = items(values[-1]) if values else []
+    mod_seq = number(last[1]) if len(last) == 2 else None
+    return Found(tuple(n for n in found if n is not None), mod_seq)
 
 
 def _esearch(values: list[object]) -> Untagged:
-    for item, value in pairwise(values):
-        if isinstance(item, str) and item.upper() == "ALL":
-            return Found(numbers_of(value))
-    return Found(())
+    correlated: dict[str, object] = {}
+    rest = values
+    if rest and isinstance(rest[0], list):
+        correlated = {text(tag).upper(): value for tag, value in _pairs(rest)}
+        rest = rest[1:]
+    by_uid = bool(rest) and text(rest[0]).upper() == "UID"
+    if by_uid:
+        rest = rest[1:]
+    told = {
+        text(tag).upper(): value
+        for tag, value in zip(rest[::2], rest[1::2], strict=False)
+    }
+    name = string(correlated.get("MAILBOX"))
+    return Summed(
+        tag=text(correlated.get("TAG")),
+        by_uid=by_uid,
+        minimum=number(told.pop("MIN", None)),
+        maximum=number(told.pop("MAX", None)),
+        count=number(told.pop("COUNT", None)),
+        numbers=_set(told.pop("ALL", None)),
+        partial=_partial(told.pop("PARTIAL", None)),
+        mod_seq=number(told.pop("MODSEQ", None)),
+        mailbox=None if name is None else mailbox_name(name),
+        others=told,
+    )
+
+
+def _set(value: object) -> tuple[int, ...]:
+    return () if value is None else numbers_of(value)
+
+
+def _partial(value: object) -> tuple[str, tuple[int, ...]] | None:
+    inside = items(value)
+    return (text(inside[0]), _set(inside[1])) if len(inside) == 2 else None
+
+
+def _threads(values: list[object]) -> Untagged:
+    return Threaded(tuple(_thread(value) for value in values))
+
+
+def _thread(value: object) -> Thread:
+    """One thread; lists inside each other are no deeper than MAX_DEPTH."""
+    found: list[int | Thread] = []
+    for one in items(value):
+        if isinstance(one, list):
+            found.append(_thread(one))
+        elif (message := number(one)) is not None:
+            found.append(message)
+    return tuple(found)
 
 
 def _vanished(values: list[object]) -> Untagged:
@@ -470,6 +569,7 @@ _READ: Final[dict[bytes, Callable[[list[object]], Untagged]]] = {
     b"SEARCH": _found,
     b"SORT": _found,
     b"ESEARCH": _esearch,
+    b"THREAD": _threads,
     b"VANISHED": _vanished,
     b"NAMESPACE": _namespaces,
     b"ID": _identified,
