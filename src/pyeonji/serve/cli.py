@@ -17,6 +17,7 @@ from pyeonji.serve.commands import (
     aliases,
     check,
     dev,
+    doctor,
     domains,
     publishing,
     queue,
@@ -46,6 +47,7 @@ app.add_typer(mail, name="mail")
 app.command(epilog="Example: `pyeonji --config pyeonji.toml serve`")(serving.serve)
 app.command(epilog="Example: `pyeonji dev`")(dev.dev)
 app.command(epilog="Example: `pyeonji trace 01JX5K8Q20001`")(trace.trace)
+app.command(epilog="Example: `pyeonji doctor example.org`")(doctor.doctor)
 app.command(epilog="Example: `pyeonji verify`")(check.verify)
 app.command(epilog="Example: `pyeonji repair`")(check.repair)
 

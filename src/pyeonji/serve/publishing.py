@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pyeonji.base.dns import DnsAnswer
     from pyeonji.mta.publish.records import DkimKey, Record
-    from pyeonji.net.dns import Resolver
     from pyeonji.serve.configuration import Configuration
+
+
+class Asker(Protocol):
+    """What answers questions of DNS: `net.dns.Resolver`, or a test's."""
+
+    async def ask(self, name: str, kind: str) -> DnsAnswer:
+        """One answer; never raises."""
+
 
 PEOPLES: Final = ("submission", "imap", "pop3")
 
@@ -89,7 +97,7 @@ def key_digest(certificate: Path) -> str:
     return digest.finalize().hex()
 
 
-async def addresses_of(configuration: Configuration, resolver: Resolver) -> list[str]:
+async def addresses_of(configuration: Configuration, resolver: Asker) -> list[str]:
     """Our public addresses: those configured, else those our name has now."""
     if configuration.publish.addresses:
         return list(configuration.publish.addresses)
@@ -101,7 +109,7 @@ async def addresses_of(configuration: Configuration, resolver: Resolver) -> list
 
 async def domain_records(
     configuration: Configuration,
-    resolver: Resolver,
+    resolver: Asker,
     name: str,
     dkim: Sequence[DkimKey] = (),
 ) -> list[Record]:
