@@ -12,7 +12,7 @@ from pyeonji.base.events import Happening, LetterEvent
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
 from pyeonji.storage.content import BlobFile
 from pyeonji.storage.errors import NoSuchLetter, StorageUnavailable
-from pyeonji.storage.queue import Recipient, RecipientState
+from pyeonji.storage.queue import Lane, Recipient, RecipientState, Wishes
 
 DONE = RecipientState.DELIVERED
 
@@ -173,4 +173,50 @@ def test_queues_without_a_worker_are_adopted(engine: Engine) -> None:
         assert bodies == {large, letter(2)}
 
     engine.run(first, worker=3, workers=4)
+    engine.run(second)
+
+
+def test_letters_rest_in_lanes(engine: Engine) -> None:
+    """Out of the way until their lane is asked for, or their time is over."""
+
+    async def first(w: World) -> None:
+        queue = w.store.queue
+        urgent = new_letter(3, wishes=Wishes(priority=4, not_before=7.0))
+        ids = [
+            (await queue.accept(new)).id
+            for new in (new_letter(1), new_letter(2), urgent, new_letter(4))
+        ]
+        await queue.set_aside("far.test", [(one, 500.0) for one in ids[:3]])
+        queue.release(ids[3])
+        assert [one.id for one in await queue.load(due_before=99.0, limit=9)] == ids[3:]
+        assert await queue.next_due() == 500.0
+        assert await queue.lane("far.test") == Lane(name="far.test")
+        one, two = await queue.load_lane("far.test", 2)
+        assert [one.id, two.id] == [ids[2], ids[0]]
+        assert one.letter.wishes == Wishes(priority=4, not_before=7.0)
+        assert one.letter.begins_at == one.letter.accepted_at
+        assert [left.id for left in await queue.load_lane("far.test", 9)] == [ids[1]]
+        await queue.begin_attempt(one.id, [0], 60.0)
+        await queue.settle(two, [replace(two.recipients[0], state=DONE)], [])
+        down = Lane(name="far.test", until=90.0, failures=2, since=1.0, error="no")
+        await queue.keep_lane(down)
+        assert await queue.due_lanes(89.0, 9) == []
+        assert await queue.next_lane(89.0) == 90.0
+        assert await queue.due_lanes(90.0, 9) == [down]
+        assert await queue.next_lane(90.0) is None
+        await queue.forget_lane("far.test")  # a letter rests there
+        assert await queue.lane("far.test") == down
+
+    async def second(w: World) -> None:
+        queue = w.store.queue
+        assert await queue.lane("far.test") is not None
+        (resting,) = await queue.load_lane("far.test", 9)
+        command_line = await engine.open(worker=None)
+        assert await command_line.office.retry([resting.id]) == 1
+        await command_line.close()
+        await queue.forget_lane("far.test")
+        assert await queue.lane("far.test") is None
+        assert len(await queue.load(due_before=1e12, limit=9)) == 2
+
+    engine.run(first)
     engine.run(second)

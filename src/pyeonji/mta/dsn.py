@@ -123,7 +123,7 @@ def _report(
     letter: QueuedLetter, told: Told, options: Options, now: float
 ) -> RecipientReport:
     recipient, outcome = told.recipient, told.outcome
-    expires = letter.letter.accepted_at + options.expire
+    expires = letter.letter.begins_at + options.expire
     status = outcome.status
     if told.notice is Notice.FAILED and status.startswith("4."):
         status = "4.4.7"  # RFC 3463 §3.5: the time is over

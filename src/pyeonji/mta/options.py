@@ -85,9 +85,9 @@ class Options:
     relay_tls: bool = True  # STARTTLS where it is offered
     timeouts: Timeouts = field(default_factory=Timeouts)
     own_endpoints: frozenset[tuple[str, int]] = frozenset()
-    max_relays: int = 100  # connections to other hosts at once
-    max_relays_per_destination: int = 10
+    max_relays: int = 400  # connections to other hosts at once
+    max_relays_per_destination: int = 20
     sync_pause: float = 0.5  # seconds of deliveries that are synced together
     max_deliveries: int = 64  # local deliveries at once: they are written together
-    max_active: int = 20_000  # letters that the runner knows of at once
+    max_active: int = 10_000  # letters that the runner knows of at once
     idle_connection: float = 5.0  # seconds that a next hop's connection is kept

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +63,25 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a sender asked of the way, beyond the usual; the default asks nothing.
+
+    Times are Unix seconds, 0 where nothing was said. `by_return` is the mode R of
+    DELIVERBY: too late means back to the sender; else (N) he is told and the
+    letter goes on. `by_trace`: he is told of each relaying.
+    """
+
+    priority: int = 0  # MT-PRIORITY, -9 to 9
+    not_before: float = 0.0  # HOLDFOR, HOLDUNTIL
+    deliver_by: float = 0.0  # BY
+    by_return: bool = False
+    by_trace: bool = False
+
+
+NO_WISHES: Final = Wishes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewLetter:
     """What is to be accepted.
 
@@ -83,7 +102,13 @@ class NewLetter:
     message_id: str = ""  # of the header, for trace
     facts: dict[str, str] = field(default_factory=dict)  # client, helo, tls, user …
     held: bool = False
+    wishes: Wishes = NO_WISHES
     prepared: Prepared | None = None  # not kept: saves the runner a second parse
+
+    @property
+    def begins_at(self) -> float:
+        """When its life time began: as it came, or was released."""
+        return max(self.accepted_at, self.wishes.not_before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +147,20 @@ class Summary:
     held: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Letters for one next hop that were set aside, and how it is with that hop.
+
+    A lane is known while letters rest in it or the next hop is not well.
+    """
+
+    name: str
+    until: float = 0.0  # Unix seconds: nothing is tried before
+    failures: int = 0  # calls in a row that failed; 0: only busy
+    since: float = 0.0  # when it failed first
+    error: str = ""  # what was found last
+
+
 class Queue(Protocol):
     """One worker's letters."""
 
@@ -145,6 +184,35 @@ class Queue(Protocol):
 
     async def next_due(self) -> float | None:
         """When the earliest unclaimed letter is due, Unix seconds."""
+
+    def release(self, letter_id: LetterId) -> None:
+        """Give up the claim on a letter that nothing was done with."""
+
+    async def set_aside(
+        self, lane: str, letters: Sequence[tuple[LetterId, float]]
+    ) -> None:
+        """Have letters rest in a lane; gives up the claims; stable on return.
+
+        They come again by `load_lane`, and by `load` at the time given with each.
+        """
+
+    async def load_lane(self, name: str, limit: int) -> list[QueuedLetter]:
+        """Letters of a lane, the most urgent first, then the oldest; claimed."""
+
+    async def lane(self, name: str) -> Lane | None:
+        """What is known of a lane; None: nothing waits, and nothing is wrong."""
+
+    async def due_lanes(self, now: float, limit: int) -> list[Lane]:
+        """Lanes that may be tried at `now`, those that waited longest first."""
+
+    async def next_lane(self, now: float) -> float | None:
+        """When the first lane that may not be tried at `now` may be."""
+
+    async def keep_lane(self, lane: Lane) -> None:
+        """Remember how it is with a next hop; stable on return."""
+
+    async def forget_lane(self, name: str) -> None:
+        """A next hop is well; does nothing while letters rest in its lane."""
 
     async def octets(self, letter_id: LetterId) -> StoredOctets:
         """Prefix and content. Raises NoSuchLetter."""

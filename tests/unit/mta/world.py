@@ -27,6 +27,7 @@ from pyeonji.storage.errors import NoSuchLetter, OverQuota, StorageUnavailable
 from pyeonji.storage.mailboxes import Delivered
 from pyeonji.storage.names import canonical, canonical_domain, domain_of
 from pyeonji.storage.queue import (
+    Lane,
     NewLetter,
     QueuedLetter,
     Recipient,
@@ -66,6 +67,8 @@ class MemoryQueue:
         self.accepted: list[NewLetter] = []
         self.attempts_begun: list[tuple[LetterId, tuple[int, ...], float]] = []
         self.full = False
+        self.aside: dict[LetterId, tuple[str, float]] = {}
+        self.lanes: dict[str, Lane] = {}
 
     def spool(self) -> Spool:
         return MemorySpool()
@@ -95,7 +98,7 @@ class MemoryQueue:
             for letter in self.letters.values()
             if letter.id not in self.claimed
             and not letter.held
-            and letter.next_attempt <= due_before
+            and self._due(letter) <= due_before
         ]
         due = sorted(due, key=lambda one: one.next_attempt)[:limit]
         self.claimed.update(one.id for one in due)
@@ -104,12 +107,58 @@ class MemoryQueue:
     async def next_due(self) -> float | None:
         return min(
             (
-                one.next_attempt
+                self._due(one)
                 for one in self.letters.values()
                 if one.id not in self.claimed and not one.held
             ),
             default=None,
         )
+
+    def _due(self, letter: QueuedLetter) -> float:
+        return self.aside.get(letter.id, ("", letter.next_attempt))[1]
+
+    def release(self, letter_id: LetterId) -> None:
+        self.claimed.discard(letter_id)
+
+    async def set_aside(
+        self, lane: str, letters: Sequence[tuple[LetterId, float]]
+    ) -> None:
+        await asyncio.sleep(0)
+        self.lanes.setdefault(lane, Lane(name=lane))
+        for letter_id, until in letters:
+            self.aside[letter_id] = (lane, until)
+            self.claimed.discard(letter_id)
+
+    async def load_lane(self, name: str, limit: int) -> list[QueuedLetter]:
+        there = [
+            replace(letter, letter=replace(letter.letter, content=b""))
+            for letter in self.letters.values()
+            if letter.id not in self.claimed
+            and not letter.held
+            and self.aside.get(letter.id, ("",))[0] == name
+        ]
+        there.sort(key=lambda one: (-one.letter.wishes.priority, one.id))
+        self.claimed.update(one.id for one in there[:limit])
+        return there[:limit]
+
+    async def lane(self, name: str) -> Lane | None:
+        return self.lanes.get(name)
+
+    async def due_lanes(self, now: float, limit: int) -> list[Lane]:
+        return [lane for lane in self.lanes.values() if lane.until <= now][:limit]
+
+    async def next_lane(self, now: float) -> float | None:
+        later = (lane.until for lane in self.lanes.values() if lane.until > now)
+        return min(later, default=None)
+
+    async def keep_lane(self, lane: Lane) -> None:
+        await asyncio.sleep(0)
+        self.lanes[lane.name] = lane
+
+    async def forget_lane(self, name: str) -> None:
+        await asyncio.sleep(0)
+        if not any(lane == name for lane, _ in self.aside.values()):
+            self.lanes.pop(name, None)
 
     async def octets(self, letter_id: LetterId) -> StoredOctets:
         if letter_id not in self.letters:
@@ -127,6 +176,7 @@ class MemoryQueue:
         self, letter_id: LetterId, indexes: Sequence[int], next_attempt: float
     ) -> None:
         self.attempts_begun.append((letter_id, tuple(indexes), next_attempt))
+        self.aside.pop(letter_id, None)
 
     async def settle(
         self,
@@ -136,6 +186,7 @@ class MemoryQueue:
     ) -> None:
         await asyncio.sleep(0)
         self.claimed.discard(letter.id)
+        self.aside.pop(letter.id, None)
         if letter.id not in self.letters:
             return
         self.journey += events
@@ -161,7 +212,10 @@ class MemoryQueue:
                     replace(r, next_attempt=0.0) for r in letter.recipients
                 )
                 self.letters[letter.id] = replace(letter, recipients=recipients)
+                self.aside.pop(letter.id, None)
                 count += 1
+        for name, lane in self.lanes.items():
+            self.lanes[name] = replace(lane, until=0.0)
         return count
 
     def kinds(self, recipient: str = "") -> list[Happening]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from pyeonji.mta.queue.pace import Pace
+from pyeonji.storage.queue import Lane
 
 if TYPE_CHECKING:
     from pyeonji.base.ids import LetterId
@@ -13,22 +16,39 @@ if TYPE_CHECKING:
     from pyeonji.storage.content import Content
     from pyeonji.storage.queue import QueuedLetter
 
+WINDOW: Final = 1000
+"""Letters for one next hop in memory; more rest in its lane, on the disk."""
+
+LEAST_WINDOW: Final = 5
+"""The same when the runner has hardly any room left."""
+
+REFILL: Final = WINDOW // 2
+"""With fewer of them, letters come from the lane."""
+
 
 class Active:
     """A letter that the runner is at work on; it holds the queue's claim on it."""
 
-    __slots__ = ("content", "letter", "open", "prepared")
+    __slots__ = (
+        "content", "from_lane", "its_turn", "kept_octets", "letter", "open", "prepared",
+    )  # fmt: skip
 
     def __init__(
         self,
         letter: QueuedLetter,
         content: Content | None = None,
         prepared: Prepared | None = None,
+        kept_octets: int = 0,
+        *,
+        from_lane: Destination | None = None,
     ) -> None:
         self.letter = letter  # replaced as recipients reach their ends
         self.content = content  # None: the queue has it
         self.prepared = prepared
+        self.kept_octets = kept_octets  # of content, as long as it is at work
         self.open = 0  # attempts under way
+        self.from_lane = from_lane  # until it is in line again
+        self.its_turn = from_lane is not None  # it has waited already
 
     @property
     def id(self) -> LetterId:
@@ -42,43 +62,98 @@ class Job:
 
     active: Active
     indexes: tuple[int, ...]
+    domain: str  # of the first of them, for looking up who takes its mail
     began_at: float = 0.0  # Unix seconds, once the attempt was counted
 
 
 class Destination:
-    """A next hop: the jobs for it, and how many connections serve them."""
+    """A next hop: the jobs for it, how many connections serve them, how it is.
 
-    __slots__ = ("_arrived", "domain", "jobs", "name", "turned", "workers")
+    `until`, `failures`, `since` and `error` are as in `Lane`; `aside`: letters may
+    rest in its lane.
+    """
 
-    def __init__(self, name: str, domain: str) -> None:
+    __slots__ = (
+        "_arrived", "_came", "_jobs", "aside", "coming", "error", "failures", "kept",
+        "name", "pace", "since", "through", "turned", "until", "workers",
+    )  # fmt: skip
+
+    def __init__(self, name: str, most: int, lane: Lane | None = None) -> None:
         """Nothing waits yet.
 
         Args:
             name: key: the domain, or the route that several domains share.
-            domain: of the first recipient, for looking up who takes its mail.
+            most: connections to it.
+            lane: what is known of it.
         """
         self.name = name
-        self.domain = domain
-        self.jobs: deque[Job] = deque()
+        self.pace = Pace(most=most)
         self.workers = 0
         self.turned = False  # served by a connection of the client's (TURN)
+        self.aside = lane is not None
+        self.kept = lane is not None  # the queue knows of it
+        self.through = 0  # letters that it answered
+        self.coming = 0  # letters from its lane that are not in line yet
+        self.until = lane.until if lane else 0.0
+        self.failures = lane.failures if lane else 0
+        self.since = lane.since if lane else 0.0
+        self.error = lane.error if lane else ""
+        if self.failures:
+            self.pace.begin_again()
+        self._jobs: list[tuple[int, int, Job]] = []  # urgent first, then as they came
+        self._came = 0
         self._arrived = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Jobs that wait."""
+        return len(self._jobs)
+
+    def is_full(self, room: int) -> bool:
+        """Whether new letters are to rest in the lane.
+
+        Args:
+            room: how many letters the runner can still take; the less it is, the
+                less of it one next hop gets, so that others find some.
+        """
+        share = max(LEAST_WINDOW, min(WINDOW, room // 4))
+        return len(self._jobs) >= (share // 2 if self.aside else share)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is or will be at work here."""
+        return not (self.workers or self._jobs or self.coming)
+
+    def state(self) -> Lane:
+        """What is kept of it."""
+        return Lane(
+            name=self.name,
+            until=self.until,
+            failures=self.failures,
+            since=self.since,
+            error=self.error,
+        )
+
+    def is_down(self, now: float) -> bool:
+        """Whether it is left alone: nothing is tried before `until`."""
+        return self.failures > 0 and now < self.until
 
     def put(self, job: Job) -> None:
         """Add a job and wake a connection that waits for one."""
-        self.jobs.append(job)
+        self._came += 1
+        priority = job.active.letter.letter.wishes.priority
+        heapq.heappush(self._jobs, (-priority, self._came, job))
         self._arrived.set()
 
     async def next_job(self, patience_s: float) -> Job | None:
         """The next job, or None when there was none for so long."""
-        if not self.jobs:
+        if not self._jobs and patience_s > 0:
             self._arrived.clear()
             try:
                 async with asyncio.timeout(patience_s):
                     await self._arrived.wait()
             except TimeoutError:
                 return None
-        return self.jobs.popleft() if self.jobs else None
+        return heapq.heappop(self._jobs)[2] if self._jobs else None
 
     def wake(self) -> None:
         """Let connections that wait for a job find that there is none."""
@@ -86,6 +161,6 @@ class Destination:
 
     def give_up(self) -> list[Job]:
         """All that waits: the next hop cannot be reached."""
-        jobs = list(self.jobs)
-        self.jobs.clear()
+        jobs = [job for _, _, job in sorted(self._jobs)]
+        self._jobs.clear()
         return jobs

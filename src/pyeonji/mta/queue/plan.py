@@ -143,6 +143,31 @@ def next_attempt(
     return end if now < end < due else due
 
 
+def news_at(letter: QueuedLetter, recipient: Recipient, options: Options) -> float:
+    """When the sender must hear of a recipient, even if nothing is tried till then."""
+    new = letter.letter
+    end = new.begins_at + options.expire
+    if recipient.delay_told or not new.reverse_path:
+        return end
+    if not wants(recipient.notify, Notice.DELAYED):
+        return end
+    return min(end, new.begins_at + options.delay_notice)
+
+
+def rests_until(letter: QueuedLetter, now: float, options: Options) -> float:
+    """How long a letter may rest in a lane: until somebody must be told or tried."""
+    return min(
+        (
+            news_at(letter, one, options)
+            if one.next_attempt <= now
+            else one.next_attempt
+            for one in letter.recipients
+            if one.state is RecipientState.WAITING
+        ),
+        default=now,
+    )
+
+
 def groups(
     letter: QueuedLetter, now: float, destination: Callable[[str], str]
 ) -> dict[str, list[int]]:
@@ -231,7 +256,7 @@ def _move(
         state, happening = _END[outcome.fate]
         moved = replace(recipient, state=state, attempts=attempts, last_reply=reply)
         return moved, happening
-    accepted_at = letter.letter.accepted_at
+    accepted_at = letter.letter.begins_at
     if now >= accepted_at + options.expire:
         failed = RecipientState.FAILED
         moved = replace(recipient, state=failed, attempts=attempts, last_reply=reply)
@@ -261,7 +286,7 @@ def _notice(
         case RecipientState.RELAYED if not outcome.reports_itself:
             notice = Notice.RELAYED
         case RecipientState.WAITING if not recipient.delay_told and (
-            now >= letter.letter.accepted_at + options.delay_notice
+            now >= letter.letter.begins_at + options.delay_notice
         ):
             notice = Notice.DELAYED
         case _:

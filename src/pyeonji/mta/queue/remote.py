@@ -1,15 +1,20 @@
-"""Attempts at other hosts: a line for each destination, a few connections each.
+"""Attempts at other hosts: a line for each next hop, served by a few connections.
 
-A connection takes one letter after another from its destination's line and is
-kept a moment when the line is empty. When a next hop cannot be reached, all
-that waits for it is put off together: the silence of one host costs one
-timeout, not one for each letter. Connections in all are limited; one that has
-had its share gives way to destinations that have none.
+A connection takes one letter after another from its line and is kept a moment
+when the line is empty. How many there are follows from how it goes (`pace`).
+A next hop that cannot be called is down: its letters rest in its lane, on the
+disk, and one of them is tried now and then; the silence of one host costs one
+timeout, not one for each letter. Letters for a next hop that is only busy rest
+there, too, beyond its window, so that nobody's mail stands in another's way.
+
+Connections in all are limited. One that has had its share gives way to lines
+that have none, and a quarter of all is kept for first connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -18,29 +23,35 @@ import structlog
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.base.events import Happening, LetterEvent
 from pyeonji.mta.queue import plan
-from pyeonji.mta.queue.destination import Destination, Job
+from pyeonji.mta.queue.destination import REFILL, WINDOW, Active, Destination, Job
+from pyeonji.mta.queue.pace import backoff
 from pyeonji.mta.queue.plan import Fate, Outcome
-from pyeonji.mta.relay.calling import CallFailed, session_over
-from pyeonji.net.errors import Unreachable
+from pyeonji.mta.queue.turned import turn
+from pyeonji.mta.relay.calling import CallFailed
+from pyeonji.storage.content import StoredOctets
 from pyeonji.storage.errors import NoSuchLetter, StorageUnavailable
-from pyeonji.storage.names import canonical_domain
+from pyeonji.storage.names import domain_of
+from pyeonji.storage.queue import RecipientState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyeonji.mta.queue.destination import Active
     from pyeonji.mta.queue.runner import Runner
     from pyeonji.mta.relay.relay import Relay
     from pyeonji.mta.relay.session import Session, Stream
-    from pyeonji.storage.queue import QueueOffice
+    from pyeonji.storage.queue import QueuedLetter, QueueOffice
 
 SHARE: Final = 50
 """Letters that a connection sends before it looks whether others wait."""
 
-MAX_TURNED: Final = 200
-"""Letters sent in one TURN; the client may ask again."""
+FIRST_ONLY: Final = 0.75
+"""Part of all connections beyond which a line gets its first one only."""
 
-TURN_PATIENCE_S: Final = 2.0
+MAX_DOWN: Final = 2000
+"""Next hops known in memory to be down; of more the queue must be asked."""
+
+LANES_AT_ONCE: Final = 100
+TROUBLE_PAUSE_S: Final = 5.0
 
 log = structlog.get_logger("pyeonji.mta.queue")
 
@@ -51,29 +62,43 @@ class RemoteDeliveries:
     def __init__(
         self, runner: Runner, relay: Relay, office: QueueOffice | None
     ) -> None:
-        self._runner = runner
+        self.runner = runner
         self.relay = relay
         self._office = office
         self._destinations: dict[str, Destination] = {}
         self._hungry: deque[Destination] = deque()  # without a connection
         self._workers: set[asyncio.Task[None]] = set()
-        self._turned: dict[str, Destination] = {}  # by domain
+        self.turned: dict[str, Destination] = {}  # by domain
         self._stopping = False
 
     def use(self, relay: Relay) -> None:
         """Call hosts as another relay says, from the next call on."""
         self.relay = relay
 
-    def put_all(self, active: Active, domains: dict[str, list[int]]) -> int:
-        """Line up a letter for its domains; how many transactions that makes."""
-        lines: dict[str, tuple[Destination, list[int]]] = {}
+    async def put_all(self, active: Active, domains: dict[str, list[int]]) -> int:
+        """Line up a letter for its domains; how many ends that will have.
+
+        Raises:
+            StorageUnavailable: nothing was lined up.
+        """
+        jobs: dict[str, tuple[Destination, list[int], str]] = {}
         for domain, indexes in domains.items():
-            line = self._line(domain)
-            lines.setdefault(line.name, (line, []))[1].extend(indexes)
-        for line, indexes in lines.values():
-            line.put(Job(active, tuple(indexes)))
-            self._serve(line)
-        return len(lines)
+            line = await self._line(domain)
+            jobs.setdefault(line.name, (line, [], domain))[1].extend(indexes)
+        alone = len(jobs) == 1 and not active.open
+        now = self.runner.clock.time()
+        active.open += len(jobs)
+        for line, indexes, domain in jobs.values():
+            job = Job(active, tuple(indexes), domain)
+            fresh = alone and not active.its_turn
+            if line.is_down(now) or (fresh and self._is_busy(line)):
+                self._rest(line, job, now)
+            else:
+                line.put(job)
+                self._serve(line)
+                continue
+            self._let_go(line)
+        return len(jobs)
 
     def stop(self) -> None:
         """No new letters; connections end after the present one."""
@@ -92,26 +117,116 @@ class RemoteDeliveries:
         for task in list(self._workers):
             task.cancel()
 
-    def _line(self, domain: str) -> Destination:
-        turned = self._turned.get(domain)
-        if turned is not None:
-            return turned
-        name = self.relay.destination(domain)
+    # -- lines and lanes
+
+    async def _line(self, domain: str) -> Destination:
+        line = self.turned.get(domain)
+        if line is not None:
+            return line
+        return await self._named(self.relay.destination(domain))
+
+    async def _named(self, name: str) -> Destination:
         line = self._destinations.get(name)
         if line is None:
-            line = self._destinations[name] = Destination(name, domain)
+            lane = await self.runner.queue.lane(name)
+            most = self.runner.options.max_relays_per_destination
+            line = self._destinations.setdefault(name, Destination(name, most, lane))
         return line
+
+    def _let_go(self, line: Destination) -> None:
+        """Forget a line that has nothing to do; one that is down, if too many are."""
+        if line.idle and (not line.failures or len(self._destinations) > MAX_DOWN):
+            self._destinations.pop(line.name, None)
+
+    def _is_busy(self, line: Destination) -> bool:
+        return not line.turned and line.is_full(self.runner.room)
+
+    def closed_to(self, letter: QueuedLetter, now: float) -> str:
+        """The lane where a letter would rest; "" where it must be looked at.
+
+        Whether its recipient is one of ours is not looked at.
+        """
+        waiting = [r for r in letter.recipients if r.state is RecipientState.WAITING]
+        if len(waiting) != 1 or waiting[0].next_attempt > now:
+            return ""
+        domain = domain_of(waiting[0].address)
+        if domain in self.turned:
+            return ""
+        line = self._destinations.get(self.relay.destination(domain))
+        if line is None or not (line.is_down(now) or self._is_busy(line)):
+            return ""
+        line.aside = line.kept = True
+        return line.name
+
+    def _rest(self, line: Destination, job: Job, now: float) -> None:
+        """Have a letter rest in the lane; without it, if it has other ways or news."""
+        runner, active = self.runner, job.active
+        until = plan.rests_until(active.letter, now, runner.options)
+        if active.open == 1 and until > now and not line.turned:
+            line.aside = line.kept = True
+            runner.background(self._set_aside(line, active, until))
+            return
+        error = line.error or "the next hop is busy"
+        outcomes = _all(job, Fate.LATER, "4.4.1", error)
+        runner.background(runner.finish(active, outcomes, counted=True))
+
+    async def _set_aside(self, line: Destination, active: Active, until: float) -> None:
+        try:
+            await self.runner.queue.set_aside(line.name, [(active.id, until)])
+        except StorageUnavailable:
+            log.exception("queue.not_set_aside", letter=active.id)
+            await asyncio.sleep(TROUBLE_PAUSE_S)
+        self.runner.leave(active, known=True)
+
+    async def revive(self, now: float) -> None:
+        """Go on with lanes whose time has come.
+
+        Raises:
+            StorageUnavailable.
+        """
+        queue = self.runner.queue
+        busy = len(self._destinations)
+        for lane in await queue.due_lanes(now, LANES_AT_ONCE + busy):
+            if self.runner.room <= 0 or self._stopping:
+                return
+            line = self._destinations.get(lane.name)
+            if line is not None and not line.idle:
+                continue
+            line = await self._named(lane.name)
+            line.until = lane.until  # perhaps the operator wants it tried now
+            line.aside = True
+            if not await self._refill(line):
+                self._destinations.pop(line.name, None)
+                await queue.forget_lane(line.name)
+
+    async def _refill(self, line: Destination) -> int:
+        """Take letters from a lane; only one where the next hop is not well."""
+        wanted = 1 if line.failures else WINDOW
+        room = min(wanted - len(line) - line.coming, self.runner.room)
+        if room <= 0:
+            return 0
+        line.coming += 1  # while it is looked, nobody else looks
+        try:
+            letters = await self.runner.queue.load_lane(line.name, room)
+        finally:
+            line.coming -= 1
+        line.aside = len(letters) == room
+        for letter in letters:
+            line.coming += 1
+            self.runner.admit(Active(letter, from_lane=line))
+        return len(letters)
 
     # -- connections
 
     def _serve(self, line: Destination) -> None:
         """Give a line another connection if it should have one."""
-        options = self._runner.options
+        options = self.runner.options
         if line.turned or self._stopping:
             return
         if line.workers and (
-            line.workers >= options.max_relays_per_destination
-            or len(line.jobs) <= line.workers
+            line.workers >= line.pace.connections
+            or len(line) <= line.workers
+            or len(self._workers) >= options.max_relays * FIRST_ONLY
         ):
             return
         if len(self._workers) >= options.max_relays:
@@ -134,57 +249,63 @@ class RemoteDeliveries:
         """Serve a line with one connection after another until it is empty."""
         session: Session | None = None
         try:
-            while not self._stopping:
-                patience = self._runner.options.idle_connection if session else 0.0
+            while not self._stopping and line.workers <= line.pace.connections:
+                if line.aside and not line.coming and len(line) < REFILL:
+                    await self._refill(line)
+                keep = session is not None and not self._hungry
+                patience = self.runner.options.idle_connection if keep else 0.0
                 job = await line.next_job(patience)
                 if job is None:
                     break
                 session = await self._attempt(line, job, session)
+                self._serve(line)
                 if self._hungry and session and session.letters >= SHARE:
                     break
         finally:
             line.workers -= 1
             if session is not None:
                 await session.quit()
-            if line.jobs and not self._stopping:
+            if len(line) and not line.workers and not self._stopping:
                 self._hungry.append(line)
-            elif not line.workers and not line.jobs:
-                self._destinations.pop(line.name, None)
+            if line.idle:
+                self._let_go(line)
+                if line.kept and not line.failures:
+                    line.aside = False
+                    self.runner.background(self._keep(line))
 
     async def _attempt(
         self, line: Destination, job: Job, session: Session | None
     ) -> Session | None:
         """One letter over the present connection or a new one."""
-        if not await self._begin(job):
+        if not await self.begin(job):
             return session
         try:
             if session is not None and not session.usable:
                 await session.quit()
                 session = None
             if session is None:
-                session = await self.relay.call(line.domain)
-            await self._send(job, session)
+                session = await self.relay.call(job.domain)
+            await self.send(job, session)
+            self._went(line, session)
         except CallFailed as error:
-            await self._put_off(line, job, error)
+            await self._not_called(line, job, error)
             return None
         except (PyeonjiError, OSError) as error:
-            await self._end(job, _all(job, Fate.LATER, "4.3.0", str(error)))
+            await self.end(job, _all(job, Fate.LATER, "4.3.0", str(error)))
         except Exception:
             log.exception("relay.error", letter=job.active.id)
-            await self._end(job, _all(job, Fate.LATER, "4.3.0", "internal error"))
+            await self.end(job, _all(job, Fate.LATER, "4.3.0", "internal error"))
             if session is not None:
                 await session.quit()
             return None
         return session
 
-    async def _begin(self, job: Job) -> bool:
+    async def begin(self, job: Job) -> bool:
         """Count the attempt before it is made (a crash must not hammer a host)."""
-        runner, letter = self._runner, job.active.letter
+        runner, letter = self.runner, job.active.letter
         now = job.began_at = runner.clock.time()
         attempts = max(letter.recipients[i].attempts for i in job.indexes) + 1
-        due = plan.next_attempt(
-            now, attempts, letter.letter.accepted_at, runner.options
-        )
+        due = plan.next_attempt(now, attempts, letter.letter.begins_at, runner.options)
         try:
             await runner.queue.begin_attempt(letter.id, job.indexes, due)
         except NoSuchLetter:
@@ -192,18 +313,23 @@ class RemoteDeliveries:
             return False
         except StorageUnavailable as error:
             log.exception("relay.not_begun", letter=letter.id)
-            await self._end(job, _all(job, Fate.LATER, "4.3.0", str(error)))
+            await self.end(job, _all(job, Fate.LATER, "4.3.0", str(error)))
             return False
         return True
 
-    async def _send(self, job: Job, session: Session) -> None:
+    async def send(self, job: Job, session: Session) -> None:
         """Hand the letter over and keep what came of it."""
         active = job.active
-        octets = await self._runner.queue.octets(active.id)
+        if isinstance(active.content, bytes):
+            prefix = active.letter.letter.prefix
+            octets = StoredOctets(prefix=prefix, body=active.content)
+        else:
+            octets = await self.runner.queue.octets(active.id)
         outcomes = await session.send(active.letter, octets, job.indexes)
-        await self._end(job, outcomes)
+        await self.end(job, outcomes)
 
-    async def _end(self, job: Job, outcomes: Sequence[Outcome]) -> None:
+    async def end(self, job: Job, outcomes: Sequence[Outcome]) -> None:
+        """Keep what an attempt came to."""
         for one in outcomes:
             log.info(
                 "relay.outcome",
@@ -212,23 +338,75 @@ class RemoteDeliveries:
                 fate=one.fate.value,
                 reply=one.reply,
             )
-        runner = self._runner
+        runner = self.runner
         before = _attempted(job, outcomes, runner.clock.time())
         await runner.finish(job.active, outcomes, before)
 
-    async def _put_off(self, line: Destination, job: Job, error: CallFailed) -> None:
+    # -- how it goes
+
+    def _went(self, line: Destination, session: Session) -> None:
+        """A letter was offered; what was said of it is the letter's business."""
+        if not session.usable:  # it broke, or said 421
+            line.pace.failed()
+            return
+        line.through += 1
+        line.pace.went_through()
+        if line.failures:
+            log.info("relay.up", next_hop=line.name, failures=line.failures)
+            line.failures, line.until, line.since, line.error = 0, 0.0, 0.0, ""
+            self.runner.background(self._keep(line))
+
+    async def _not_called(self, line: Destination, job: Job, error: CallFailed) -> None:
         """Nobody could be called: that holds for all that waits in the line.
 
-        A refusal for good holds only for the domain that was looked up.
+        While other connections are well, only their number was too large. A
+        refusal for good holds only for the domain that was looked up.
         """
-        await self._end(job, _all(job, error.fate, error.status, str(error), error))
-        if error.fate is Fate.NEVER and line.name.startswith("route "):
+        now = self.runner.clock.time()
+        if error.fate is Fate.LATER and line.workers > 1 and line.through:
+            line.pace.failed()
+            line.put(job)
             return
-        for other in line.give_up():
-            if await self._begin(other):
-                await self._end(
-                    other, _all(other, error.fate, error.status, str(error), error)
-                )
+        if error.fate is Fate.LATER and not line.is_down(now):
+            self._is_down(line, error, now)
+        await self.end(job, _all(job, error.fate, error.status, str(error), error))
+        if error.fate is Fate.LATER:
+            for other in line.give_up():
+                self._rest(line, other, now)
+        elif not line.name.startswith("route "):
+            for other in line.give_up():
+                if await self.begin(other):
+                    outcomes = _all(other, error.fate, error.status, str(error), error)
+                    await self.end(other, outcomes)
+
+    def _is_down(self, line: Destination, error: CallFailed, now: float) -> None:
+        line.failures += 1
+        line.through = 0
+        line.since = line.since or now
+        line.error = str(error)[: plan.MAX_REPLY]
+        retry = self.runner.options.retry
+        line.until = now + backoff(line.failures, retry, random.random())
+        line.pace.begin_again()
+        log.info(
+            "relay.down",
+            next_hop=line.name,
+            failures=line.failures,
+            seconds=round(line.until - now),
+            reason=line.error,
+        )
+        self.runner.background(self._keep(line))
+
+    async def _keep(self, line: Destination) -> None:
+        queue = self.runner.queue
+        try:
+            line.kept = bool(line.failures or line.aside)
+            if line.kept:
+                await queue.keep_lane(line.state())
+            else:
+                await queue.forget_lane(line.name)
+        except StorageUnavailable:  # it is only found out again
+            log.exception("relay.state_not_kept", next_hop=line.name)
+        self.runner.wake()
 
     # -- roles turned (RFC 2645)
 
@@ -240,33 +418,7 @@ class RemoteDeliveries:
 
     async def turn(self, domains: Sequence[str], stream: Stream) -> int:
         """Send what waits for domains down a connection of the client's."""
-        names = [canonical_domain(name) for name in domains]
-        line = Destination(f"turn {' '.join(names)}", names[0])
-        line.turned = True
-        for name in names:
-            self._turned[name] = line
-        session: Session | None = None
-        try:
-            session = await session_over(stream, self._runner.options)
-            await self.make_due(names)
-            self._runner.wake()
-            while session.usable and session.letters < MAX_TURNED:
-                job = await line.next_job(TURN_PATIENCE_S)
-                if job is None:
-                    break
-                if await self._begin(job):
-                    await self._send(job, session)
-        except (CallFailed, Unreachable) as error:
-            log.info("turn.failed", domains=names, reason=str(error))
-        finally:
-            for name in names:
-                if self._turned.get(name) is line:
-                    del self._turned[name]
-            for job in line.give_up():
-                await self._end(job, _all(job, Fate.LATER, "4.4.2", "turn ended"))
-            if session is not None:
-                await session.quit()
-        return session.letters if session is not None else 0
+        return await turn(self, domains, stream)
 
 
 def _all(

@@ -49,7 +49,13 @@ if TYPE_CHECKING:
 MAX_SLEEP_S: Final = 60.0
 """The queue is looked at that often even when nothing seems due."""
 
-LOAD_AT_ONCE: Final = 500
+LOAD_AT_ONCE: Final = 200
+FULL_PAUSE_S: Final = 0.2
+"""How soon a full window is looked at again."""
+
+MAX_KEPT_OCTETS: Final = 32 << 20
+"""Letters just accepted are kept in memory so far; others are read again."""
+
 TROUBLE_PAUSE_S: Final = 5.0
 """Pause before storage that failed is tried again."""
 
@@ -91,6 +97,7 @@ class Runner:
         self.is_local = is_local
         self._expand = expand
         self._active: dict[LetterId, Active] = {}
+        self._kept_octets = 0  # of letters in the window
         self._local = LocalDeliveries(self, deliver, sync)
         self._remote = RemoteDeliveries(self, relay, office)
         self._wake = asyncio.Event()
@@ -140,9 +147,22 @@ class Runner:
             if letter.held:
                 self.background(self._release(letter))
             return
-        roomy = len(self._active) < self.options.max_active
-        content = letter.letter.content if roomy else None
-        self.admit(Active(letter, content, prepared if roomy else None))
+        if self.room <= 0:  # it is loaded when there is room
+            self.queue.release(letter.id)
+            return
+        content = letter.letter.content
+        octets = len(content) if isinstance(content, bytes) else 0
+        if self._kept_octets + octets > MAX_KEPT_OCTETS:
+            bare = replace(letter, letter=replace(letter.letter, content=b""))
+            self.admit(Active(bare))
+            return
+        self._kept_octets += octets
+        self.admit(Active(letter, content, prepared, octets))
+
+    @property
+    def room(self) -> int:
+        """How many letters the window can still take."""
+        return self.options.max_active - len(self._active)
 
     def wake(self) -> None:
         """Look at the queue now (after ETRN, or when the clock was moved)."""
@@ -183,22 +203,42 @@ class Runner:
     async def _load(self) -> float:
         """Take what is due into the window; how long to sleep then."""
         now = self.clock.time()
-        room = min(self.options.max_active - len(self._active), LOAD_AT_ONCE)
+        await self._remote.revive(now)
+        room = min(self.room, LOAD_AT_ONCE)
         if room <= 0:
-            return 1.0
+            return FULL_PAUSE_S
         letters = await self.queue.load(due_before=now, limit=room)
+        aside: dict[str, list[tuple[LetterId, float]]] = {}
         for letter in letters:
             # one that is still at work was made due by somebody else: it keeps
             # the claim, and is looked at again after its end
-            if letter.id not in self._active:
+            if letter.id in self._active:
+                continue
+            lane = await self._closed_lane(letter, now)
+            until = plan.rests_until(letter, now, self.options) if lane else now
+            if until > now:
+                aside.setdefault(lane, []).append((letter.id, until))
+            else:
                 self.admit(Active(letter))
+        for name, some in aside.items():
+            await self.queue.set_aside(name, some)
         if len(letters) == room:
             await asyncio.sleep(0)
             return 0.0
-        due = await self.queue.next_due()
+        dues = (await self.queue.next_due(), await self.queue.next_lane(now))
+        due = min((one for one in dues if one is not None), default=None)
         if due is None:
             return MAX_SLEEP_S
         return min(max(due - now, 0.05), MAX_SLEEP_S)
+
+    async def _closed_lane(self, letter: QueuedLetter, now: float) -> str:
+        """The lane of a next hop that takes nothing now; "" for all others."""
+        lane = self._remote.closed_to(letter, now)
+        if lane:
+            for recipient in letter.recipients:
+                if await self.is_local(recipient.address):
+                    return ""
+        return lane
 
     # -- the way of a letter
 
@@ -212,6 +252,9 @@ class Runner:
 
         Counts the attempts that this opens. A letter with none goes back.
         """
+        if active.from_lane is not None:
+            active.from_lane.coming -= 1
+            active.from_lane = None
         now = self.clock.time()
         # the door prepares only what has recipients here
         surely_here = active.prepared is not None and len(active.letter.recipients) == 1
@@ -231,8 +274,10 @@ class Runner:
             else:
                 elsewhere.setdefault(domain_of(recipient.address), []).append(index)
         active.open = (1 if here else 0) + (1 if expanded else 0)
+        if not here:
+            active.prepared = None
         if elsewhere:
-            active.open += self._remote.put_all(active, elsewhere)
+            await self._remote.put_all(active, elsewhere)
         if expanded:
             outcomes = [plan.was_expanded(index) for index in expanded]
             self.background(self.finish(active, outcomes))
@@ -246,12 +291,15 @@ class Runner:
         active: Active,
         outcomes: Sequence[Outcome],
         before: Sequence[LetterEvent] = (),
+        *,
+        counted: bool = False,
     ) -> None:
         """Keep what an attempt came to, tell who is to be told, go on.
 
-        `before` are events that happened earlier in the attempt.
+        `before` are events that happened earlier in the attempt. `counted`:
+        nothing was attempted.
         """
-        settlement = self.settlement(active, outcomes)
+        settlement = self.settlement(active, outcomes, counted=counted)
         await self.conclude(active, settlement, before)
 
     async def conclude(
@@ -280,7 +328,9 @@ class Runner:
             else:
                 return
 
-    def settlement(self, active: Active, outcomes: Sequence[Outcome]) -> Settlement:
+    def settlement(
+        self, active: Active, outcomes: Sequence[Outcome], *, counted: bool = False
+    ) -> Settlement:
         """What the outcomes mean, from now on the state of the letter."""
         settlement = plan.settle(
             active.letter,
@@ -288,6 +338,7 @@ class Runner:
             self.clock.time(),
             self.options,
             chance=random.random(),
+            counted=counted,
         )
         active.letter = replace(active.letter, recipients=settlement.recipients)
         return settlement
@@ -297,12 +348,15 @@ class Runner:
         await self.queue.settle(active.letter, active.letter.recipients, events)
         self.leave(active)
 
-    def leave(self, active: Active) -> None:
-        """One attempt is over."""
+    def leave(self, active: Active, *, known: bool = False) -> None:
+        """One attempt is over; `known`: when it is due again need not be asked."""
         active.open -= 1
         if active.open > 0:
             return
         self._active.pop(active.id, None)
+        self._kept_octets -= active.kept_octets
+        if known:
+            return
         for recipient in active.letter.recipients:
             if recipient.state is RecipientState.WAITING:
                 self._wake.set()  # when it is due must be known

@@ -11,15 +11,18 @@ import msgspec
 from pyeonji.base.events import Happening, LetterEvent
 from pyeonji.base.ids import LetterId, base32
 from pyeonji.storage.content import BlobFile, Content, StoredOctets
+from pyeonji.storage.embedded import lanes
 from pyeonji.storage.embedded.octets import compress, decompress, map_file
 from pyeonji.storage.embedded.sqlite import Database, one, transaction
 from pyeonji.storage.errors import NoSuchLetter
 from pyeonji.storage.queue import (
+    NO_WISHES,
     BodyType,
     NewLetter,
     QueuedLetter,
     Recipient,
     RecipientState,
+    Wishes,
 )
 
 if TYPE_CHECKING:
@@ -58,11 +61,33 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
         events TEXT NOT NULL            -- JSON
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE letters ADD COLUMN lane TEXT;           -- where it was set aside
+    ALTER TABLE letters ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE letters ADD COLUMN wishes TEXT NOT NULL DEFAULT '';    -- JSON
+    DROP INDEX letters_due;
+    -- both hold all that choosing needs; held letters are in neither
+    CREATE INDEX letters_due ON letters (next_attempt, id) WHERE held = 0;
+    CREATE INDEX letters_lane ON letters (lane, priority DESC, id)
+        WHERE lane IS NOT NULL AND held = 0;
+    CREATE TABLE lanes (
+        name TEXT PRIMARY KEY,
+        until REAL NOT NULL,            -- not tried before
+        failures INTEGER NOT NULL,
+        since REAL NOT NULL,
+        error TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX lanes_due ON lanes (until);
+    """,
 )
+
+COLUMNS: Final = 19
+"""Of the table `letters`."""
 
 _recipients = msgspec.json.Decoder(tuple[Recipient, ...])
 _events = msgspec.json.Decoder(list[LetterEvent])
 _facts = msgspec.json.Decoder(dict[str, str])
+_wishes = msgspec.json.Decoder(Wishes)
 
 
 def _json(value: object) -> str:
@@ -95,7 +120,7 @@ class Settle:
     events: tuple[LetterEvent, ...]
 
 
-QueueJob = Accept | Begin | Settle
+QueueJob = Accept | Begin | Settle | lanes.LaneJob
 
 
 def first_due(recipients: Sequence[Recipient]) -> float | None:
@@ -128,10 +153,12 @@ def run_all(
                 _begin(connection, job)
             case Settle():
                 _settle(connection, job, files)
+            case _:
+                lanes.run(connection, job)
         results.append(result)
     if accepted:
         connection.executemany(
-            f"INSERT INTO letters VALUES ({', '.join('?' * 16)})",  # noqa: S608 - only marks
+            f"INSERT INTO letters VALUES ({', '.join('?' * COLUMNS)})",  # noqa: S608 - only marks
             accepted,
         )
     return results
@@ -162,6 +189,9 @@ def _new_row(job: Accept) -> tuple[tuple[Any, ...], int]:
         "[]",
         letter.prefix,
         octets,
+        None,
+        letter.wishes.priority,
+        "" if letter.wishes is NO_WISHES else _json(letter.wishes),
     ), size
 
 
@@ -177,7 +207,7 @@ def _begin(connection: Database, job: Begin) -> None:
             next_attempt=job.next_attempt,
         )
     connection.execute(
-        "UPDATE letters SET recipients = ?, next_attempt = ? WHERE id = ?",
+        "UPDATE letters SET recipients = ?, next_attempt = ?, lane = NULL WHERE id = ?",
         (_json(recipients), first_due(recipients) or 0.0, job.id),
     )
 
@@ -200,7 +230,8 @@ def _settle(connection: Database, job: Settle, files: list[str]) -> None:
         return
     events = [*_events.decode(row[0]), *job.events]
     connection.execute(
-        "UPDATE letters SET recipients = ?, next_attempt = ?, events = ? WHERE id = ?",
+        "UPDATE letters SET recipients = ?, next_attempt = ?, events = ?, lane = NULL"
+        " WHERE id = ?",
         (_json(job.recipients), due, _json(events), job.id),
     )
 
@@ -254,7 +285,7 @@ def journey(row: tuple[Any, ...]) -> list[LetterEvent]:
 
 _LETTER: Final = (
     "SELECT id, reverse_path, recipients, size, body_type, smtputf8, ret, envid,"
-    " accepted_at, message_id, facts, held, prefix FROM letters "
+    " accepted_at, message_id, facts, held, prefix, wishes FROM letters "
 )
 
 
@@ -265,17 +296,20 @@ def load(
     claimed: Collection[LetterId],
 ) -> list[QueuedLetter]:
     """See Queue.load."""
-    found: list[QueuedLetter] = []
-    rows = connection.execute(
-        _LETTER + "WHERE held = 0 AND next_attempt <= ? ORDER BY next_attempt LIMIT ?",
+    meant = lanes.unclaimed(
+        connection,
+        "SELECT id FROM letters WHERE held = 0 AND next_attempt <= ?"
+        " ORDER BY next_attempt, id LIMIT ?",
         (due_before, limit + len(claimed)),
+        claimed,
+        limit,
     )
-    for row in rows:
-        if row[0] not in claimed:
-            found.append(_queued(row))
-            if len(found) >= limit:
-                break
-    return found
+    return [read(connection, letter_id) for letter_id in meant]
+
+
+def read(connection: Database, letter_id: LetterId) -> QueuedLetter:
+    """A letter that is there."""
+    return _queued(one(connection, _LETTER + "WHERE id = ?", (letter_id,)))
 
 
 def _queued(row: tuple[Any, ...]) -> QueuedLetter:
@@ -294,6 +328,7 @@ def _queued(row: tuple[Any, ...]) -> QueuedLetter:
         message_id=row[9],
         facts=_facts.decode(row[10]),
         held=bool(row[11]),
+        wishes=_wishes.decode(row[13]) if row[13] else NO_WISHES,
     )
     return QueuedLetter(
         id=LetterId(row[0]),
@@ -308,7 +343,7 @@ def next_due(connection: Database, claimed: Collection[LetterId]) -> float | Non
     """See Queue.next_due."""
     for letter_id, due in connection.execute(
         "SELECT id, next_attempt FROM letters WHERE held = 0"
-        " ORDER BY next_attempt LIMIT ?",
+        " ORDER BY next_attempt, id LIMIT ?",
         (len(claimed) + 1,),
     ):
         if letter_id not in claimed:
@@ -381,7 +416,7 @@ def adopt(
     for (name,) in orphan.execute("SELECT id FROM letters WHERE octets IS NULL"):
         with contextlib.suppress(FileExistsError):
             (spool_folder / name).hardlink_to(orphan_folder / name)
-    for table, width in (("letters", 16), ("journeys", 5)):
+    for table, width in (("letters", COLUMNS), ("lanes", 5), ("journeys", 5)):
         rows = orphan.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - fixed names
         with transaction(connection):
             connection.executemany(

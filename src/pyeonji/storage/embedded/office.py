@@ -11,7 +11,7 @@ import msgspec
 
 from pyeonji.base.events import Happening, LetterEvent
 from pyeonji.base.ids import LetterId
-from pyeonji.storage.embedded import letters
+from pyeonji.storage.embedded import lanes, letters
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
@@ -185,13 +185,15 @@ class EmbeddedOffice:
         if not any(r.state is RecipientState.WAITING and meant(r) for r in before):
             return False
         connection.execute(
-            "UPDATE letters SET recipients = ?, next_attempt = ? WHERE id = ?",
+            "UPDATE letters SET recipients = ?, next_attempt = ?, lane = NULL"
+            " WHERE id = ?",
             (
                 msgspec.json.encode(after).decode(),
                 letters.first_due(after) or 0.0,
                 letter_id,
             ),
         )
+        lanes.make_due(connection, {domain_of(r.address) for r in after if meant(r)})
         return True
 
     async def hold(self, letter_ids: Sequence[LetterId]) -> int:

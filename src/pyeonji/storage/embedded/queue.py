@@ -17,7 +17,7 @@ import apsw
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.base.ids import LetterId, letter_ids
 from pyeonji.storage.content import BlobFile
-from pyeonji.storage.embedded import letters
+from pyeonji.storage.embedded import lanes, letters
 from pyeonji.storage.embedded.letters import MIGRATIONS, QueueJob
 from pyeonji.storage.embedded.octets import SpoolFile
 from pyeonji.storage.embedded.sqlite import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pyeonji.base.clock import Clock
     from pyeonji.base.events import LetterEvent
     from pyeonji.storage.content import Content, Spool, StoredOctets
-    from pyeonji.storage.queue import NewLetter, Recipient
+    from pyeonji.storage.queue import Lane, NewLetter, Recipient
 
 POLL_S: Final = 1.0
 """How often an idle queue looks whether another process wrote to it."""
@@ -158,6 +158,50 @@ class EmbeddedQueue:
         """See Queue."""
         with errors_named():
             return letters.next_due(self._reader, self._claimed)
+
+    def release(self, letter_id: LetterId) -> None:
+        """See Queue."""
+        self._claimed.discard(letter_id)
+
+    async def set_aside(
+        self, lane: str, letters: Sequence[tuple[LetterId, float]]
+    ) -> None:
+        """See Queue."""
+        try:
+            await self._submit(lanes.SetAside(lane, tuple(letters)))
+        finally:
+            self._claimed.difference_update(name for name, _ in letters)
+
+    async def load_lane(self, name: str, limit: int) -> list[QueuedLetter]:
+        """See Queue."""
+        with errors_named():
+            meant = lanes.load(self._reader, name, limit, self._claimed)
+            found = [letters.read(self._reader, letter_id) for letter_id in meant]
+        self._claimed.update(letter.id for letter in found)
+        return found
+
+    async def lane(self, name: str) -> Lane | None:
+        """See Queue."""
+        with errors_named():
+            return lanes.lane(self._reader, name)
+
+    async def due_lanes(self, now: float, limit: int) -> list[Lane]:
+        """See Queue."""
+        with errors_named():
+            return lanes.due(self._reader, now, limit)
+
+    async def next_lane(self, now: float) -> float | None:
+        """See Queue."""
+        with errors_named():
+            return lanes.next_due(self._reader, now)
+
+    async def keep_lane(self, lane: Lane) -> None:
+        """See Queue."""
+        await self._submit(lanes.KeepLane(lane))
+
+    async def forget_lane(self, name: str) -> None:
+        """See Queue."""
+        await self._submit(lanes.ForgetLane(name))
 
     async def octets(self, letter_id: LetterId) -> StoredOctets:
         """See Queue."""

@@ -345,8 +345,8 @@ def _verify_queue(path: Path, report: Report) -> None:
     if connection is None:
         return
     folder = path.with_suffix("")
-    for letter_id, recipients, size, prefix, frame, due in connection.execute(
-        "SELECT id, recipients, size, prefix, octets, next_attempt FROM letters"
+    for letter_id, recipients, size, prefix, frame, due, lane in connection.execute(
+        "SELECT id, recipients, size, prefix, octets, next_attempt, lane FROM letters"
     ):
         report.letters += 1
         where = f"{path} {letter_id}"
@@ -358,7 +358,7 @@ def _verify_queue(path: Path, report: Report) -> None:
             continue
         if first is None:
             report.problems.append(Problem(where, "nobody waits for it"))
-        elif first != due:
+        elif first != due and lane is None:  # in a lane: until it must be told of
             report.problems.append(Problem(where, f"due at {first}, kept as {due}"))
         if len(prefix) + len(content) != size:
             report.problems.append(Problem(where, f"not {size} octets long"))
