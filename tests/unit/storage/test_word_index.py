@@ -37,7 +37,7 @@ def index_of(documents: Sequence[tuple[str, str]]) -> apsw.Connection:
             "INSERT INTO words (rowid, header, body) VALUES (?, ?, ?)",
             (number, *(words_of(text, letters) for text in document)),
         )
-    keep_letters(connection, letters)  # type: ignore[arg-type]
+    keep_letters(connection, [word.decode() for word in letters])  # type: ignore[arg-type]
     return connection
 
 

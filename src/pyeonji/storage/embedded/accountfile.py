@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import threading
-import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import apsw
@@ -29,10 +29,15 @@ from pyeonji.storage.embedded.sqlite import (
     errors_named,
     make_folder,
     sync_folder,
-    transaction,
 )
-from pyeonji.storage.embedded.texts import make_some_texts
-from pyeonji.storage.embedded.threads import Mailbag, resolve
+from pyeonji.storage.embedded.textmaker import Makers
+from pyeonji.storage.embedded.texts import (
+    Made,
+    came_last,
+    keep_texts,
+    make_texts,
+)
+from pyeonji.storage.embedded.threads import AnyFuture, Mailbag, Pool, resolve
 from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.mailboxes import Delivery
 
@@ -53,11 +58,11 @@ CHECKPOINT_PAGES: Final = 1000
 GARBAGE_AT_ONCE: Final = 200
 """Thrown-away messages removed in one transaction."""
 
-REST_FOR: Final = 3
-"""Texts are made for one part of the time in four: others need the processor."""
-
 TEXTS_WHEN_QUIET: Final = 20
-"""Messages whose texts are made at once: what comes meanwhile waits so long."""
+"""Messages whose texts are written at once: what comes meanwhile waits so long."""
+
+HANDED_IN_S: Final = 60.0
+"""For so long a thread waits until a job of its own was done."""
 
 READER_CACHE_KIB: Final = 256
 WRITER_CACHE_KIB: Final = 1024
@@ -74,34 +79,9 @@ class Waiting:
     """A job and who waits for it."""
 
     job: Callable[[Ledger], Any] | Delivery
-    future: asyncio.Future[Any]
+    future: AnyFuture
     stable: bool
     result: Any = None
-
-
-class Pool:
-    """Threads that call what is put in; closing waits for all of it."""
-
-    def __init__(self, name: str, threads: int) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
-            for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
-        self.put = self._calls.put
-
-    def _work(self) -> None:
-        while (call := self._calls.get()) is not None:
-            call()
-
-    def close(self) -> None:
-        """Return when everything put in has been done."""
-        for _ in self._threads:
-            self._calls.put(None)
-        for thread in self._threads:
-            thread.join()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +94,11 @@ class Workshop:
     writers: Pool = field(default_factory=lambda: Pool("mail-writer", WRITER_THREADS))
     syncers: Pool = field(default_factory=lambda: Pool("mail-sync", SYNC_THREADS))
     tidiers: Pool = field(default_factory=lambda: Pool("mail-tidier", 1))
+    makers: Makers = field(default_factory=Makers)
 
     def close(self) -> None:
         """Finish all writing, then all syncing."""
+        self.makers.close()
         self.tidiers.close()
         self.writers.close()
         self.syncers.close()
@@ -136,8 +118,8 @@ class AccountFile:
         self._submitted = 0
         self._tended = 0
         self._textless = True  # look once after opening
+        self._making_texts = False
         self._resting = False
-        self._called = threading.Event()  # a job has come, or the end
         self._shop = shop
         self._writer: Database | None = None
         self._log_pages = 0
@@ -153,7 +135,7 @@ class AccountFile:
         self._new_files = False
         self._suspect = False
         self._sync_lock = threading.Lock()
-        self._sync_waiting: list[tuple[asyncio.Future[Any], Any]] = []
+        self._sync_waiting: list[tuple[AnyFuture, Any]] = []
         self._syncing = False
 
     def _connect(self, cache_kib: int, mmap_octets: int = 0) -> Database:
@@ -177,7 +159,6 @@ class AccountFile:
         with self._lock:
             self._jobs.append(Waiting(job, future, stable))
             busy, self._busy = self._busy, True
-        self._called.set()
         if not busy:
             # what else this turn of the loop brings goes in the same transaction
             self._shop.mailbag.loop.call_soon(self._shop.writers.put, self._work)
@@ -199,7 +180,13 @@ class AccountFile:
         if self._submitted != self._tended:
             self._tended = self._submitted
             return
-        if self._writer is None and not self.spare and not self._textless:
+        if self._making_texts:
+            return  # resting would need the thread that waits for these
+        if self._textless:
+            self._making_texts = True
+            self._shop.tidiers.put(self._make_texts)
+            return
+        if self._writer is None and not self.spare:
             return
         with self._lock:
             if self._busy:
@@ -220,16 +207,67 @@ class AccountFile:
         with self._lock:
             self._closing = True
             busy, self._busy = self._busy, True
-        self._called.set()
         if not busy:
             self._shop.writers.put(self._work)
+
+    # -- in the tidier's thread
+
+    def _make_texts(self) -> None:
+        """Have texts of a few messages made, and write them as any job does."""
+        more = False
+        try:
+            with errors_named():
+                more = self._make_some_texts()
+        except StorageUnavailable:
+            self._textless = False
+        if more and self._submitted == self._tended:
+            self._shop.tidiers.put(self._make_texts)
+        else:
+            self._making_texts = False
+
+    def _make_some_texts(self) -> bool:
+        """Whether there may be more of them to make."""
+        connection = self._connect(READER_CACHE_KIB, MMAP_OCTETS)
+        try:
+            self._textless = False  # what comes from now on says so again
+            lacking = came_last(connection, TEXTS_WHEN_QUIET)
+            more = len(lacking) == TEXTS_WHEN_QUIET
+            makers = self._shop.makers
+            made: list[Made] = []
+            if more or makers.background.running:
+                made = list(makers.background.make(self.path, lacking))
+            if sum(len(rows) for rows, _ in made) < len(lacking):
+                made = [make_texts(connection, self.blobs, lacking)]
+        finally:
+            connection.close()
+        for each in made:
+            if not self._write_texts(each):
+                return False
+        self._textless |= more
+        return more
+
+    def _write_texts(self, made: Made) -> bool:
+        """Whether it could be done."""
+        future: Future[Any] = Future()
+        job = partial(_keep_texts, made)
+        with self._lock:
+            if self._closing:
+                return False
+            self._jobs.append(Waiting(job, future, stable=False))
+            busy, self._busy = self._busy, True
+        if not busy:
+            self._shop.writers.put(self._work)
+        try:
+            future.result(HANDED_IN_S)
+        except (PyeonjiError, TimeoutError):
+            return False
+        return True
 
     # -- in a writer thread
 
     def _work(self) -> None:
         """Run transactions until no job is left."""
         while True:
-            self._called.clear()
             with self._lock:
                 jobs, self._jobs = self._jobs, []
                 if not jobs and not self._housekeeping_due():
@@ -310,7 +348,7 @@ class AccountFile:
         connection.execute("RELEASE job")
 
     def _answer(self, jobs: list[Waiting]) -> None:
-        stable = []
+        stable: list[tuple[AnyFuture, Any]] = []
         for waiting in jobs:
             if waiting.stable and not isinstance(waiting.result, BaseException):
                 stable.append((waiting.future, waiting.result))
@@ -346,30 +384,14 @@ class AccountFile:
         )
 
     def _rest(self) -> None:
-        """Make some texts; when all are made, close what is for writing."""
-        try:
-            with errors_named():
-                started = time.monotonic()
-                self._textless = self._textless and self._make_texts()
-                if self._textless:  # more of them, unless a job has come
-                    self._called.wait(REST_FOR * (time.monotonic() - started))
-                    return
-                if self._writer is not None:
-                    self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except StorageUnavailable:
-            self._textless = False
+        """Close what is for writing."""
+        with contextlib.suppress(StorageUnavailable), errors_named():
+            if self._writer is not None:
+                self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self._log_pages, self._resting = 0, False
         self._reopen_writer()
         with contextlib.suppress(IndexError):  # a search may take it first
             self.spare.pop().close()
-
-    def _make_texts(self) -> bool:
-        """Texts of a few messages that came last; whether there may be more."""
-        writer = self._writer or self._open_writer()
-        with transaction(writer):
-            more = make_some_texts(writer, self.blobs, TEXTS_WHEN_QUIET)
-        self._written += 1
-        return more
 
     def _keep_house(self) -> None:
         """A checkpoint, or a portion of garbage; between transactions."""
@@ -422,7 +444,7 @@ class AccountFile:
 
     # -- in a sync thread
 
-    def _await_sync(self, waiters: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    def _await_sync(self, waiters: list[tuple[AnyFuture, Any]]) -> None:
         with self._sync_lock:
             self._sync_waiting += waiters
             syncing, self._syncing = self._syncing, True
@@ -474,6 +496,10 @@ class AccountFile:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         finally:
             connection.close()
+
+
+def _keep_texts(made: Made, ledger: Ledger) -> None:
+    keep_texts(ledger.connection, made)
 
 
 def _grouped(jobs: list[Waiting]) -> list[list[Waiting]]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pyeonji.base.ids import Uid
     from pyeonji.storage.embedded.accountfile import AccountFile
+    from pyeonji.storage.embedded.textmaker import Makers
 
 MAX_INLINE: Final = 20_000
 """Entries that a query without texts looks at on the loop."""
@@ -236,8 +237,9 @@ def has_field(header: str, name: str, text: str) -> bool:
 class Searcher:
     """Runs searches; one for a process."""
 
-    def __init__(self, threads: Executor) -> None:
+    def __init__(self, threads: Executor, makers: Makers) -> None:
         self._threads = threads
+        self._makers = makers
         self._text_searches = asyncio.Semaphore(2)
 
     async def search(
@@ -256,11 +258,13 @@ class Searcher:
                     return _find(file.reader, mailbox_id, condition)
         async with self._text_searches:
             return await asyncio.get_running_loop().run_in_executor(
-                self._threads, _search, file, mailbox_id, condition
+                self._threads, _search, file, mailbox_id, condition, self._makers
             )
 
 
-def _search(file: AccountFile, mailbox_id: int, condition: Condition) -> list[Uid]:
+def _search(
+    file: AccountFile, mailbox_id: int, condition: Condition, makers: Makers
+) -> list[Uid]:
     """The whole search, in a thread."""
     try:
         connection = file.spare.pop()
@@ -269,7 +273,11 @@ def _search(file: AccountFile, mailbox_id: int, condition: Condition) -> list[Ui
     try:
         with errors_named():
             if condition.texts:
-                complete_texts(connection, file.blobs, mailbox_id, file.texts_until)
+                complete_texts(
+                    connection,
+                    *(file.path, file.blobs, mailbox_id, file.texts_until),
+                    makers.asked,
+                )
                 condition = Condition(condition.query, Index(connection))
             found = _find(connection, mailbox_id, condition)
     except BaseException:

@@ -93,6 +93,15 @@ def connect(
     return connection
 
 
+def open_to_read(path: str) -> Database:
+    """Open a file that is there, as it is. Raises apsw.Error."""
+    connection: Database = apsw.Connection(  # type: ignore[assignment]
+        path, flags=apsw.SQLITE_OPEN_READONLY
+    )
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    return connection
+
+
 def migrate(
     connection: Database,
     migrations: Sequence[str | Callable[[Database], None]],

@@ -60,7 +60,7 @@ class EmbeddedMailStore:
         self._shop = shop
         self._notices = notices
         self._threads = threads
-        self._searcher = Searcher(threads)
+        self._searcher = Searcher(threads, shop.makers)
         self._open: weakref.WeakValueDictionary[AccountId, EmbeddedAccount] = (
             weakref.WeakValueDictionary()
         )
@@ -104,7 +104,8 @@ class EmbeddedMailStore:
         self._tending = None
         for account in list(self._open.values()):
             account.file.tend()
-        if self._open:
+        making = self._shop.makers.rest()
+        if self._open or making:
             self._tending = self._shop.mailbag.loop.call_later(TEND_S, self._tend)
 
     def _keep(self, account: EmbeddedAccount) -> None:

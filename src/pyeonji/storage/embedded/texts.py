@@ -1,22 +1,38 @@
-"""Normalised texts of messages, and their words: made when quiet, or when needed."""
+"""Normalised texts of messages, and their words: made when quiet, or when needed.
+
+Making them takes time of the processor, so more than a few are made by another
+process (`textmaker`); this one writes them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import json
+
 from pyeonji.message.text import normalise, searchable
 from pyeonji.storage.embedded import reading
 from pyeonji.storage.embedded.sqlite import Database, one, transaction
 from pyeonji.storage.embedded.wordindex import keep_letters, words_of
+from pyeonji.storage.errors import StorageUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from pyeonji.storage.embedded.textmaker import TextMaker
 
 TEXTS_AT_ONCE: Final = 100
 """Messages whose texts are made in one transaction."""
 
+FEW: Final = 50
+"""So many texts are sooner made here than asked for."""
+
 FIELD: Final = "\n\x00"
 """Before each field of a header text; "name:value" follows."""
+
+Made = tuple[list[tuple[int, str, str, str, str]], list[str]]
+"""Message, header, body, words of the header and of the body; words of letters."""
 
 
 def one_line(text: str) -> str:
@@ -25,7 +41,12 @@ def one_line(text: str) -> str:
 
 
 def complete_texts(
-    connection: Database, blobs: Path, mailbox_id: int, until: dict[int, int]
+    connection: Database,
+    path: Path,
+    blobs: Path,
+    mailbox_id: int,
+    until: dict[int, int],
+    maker: TextMaker,
 ) -> None:
     """Make the texts that a mailbox lacks; only what is new to it is looked at.
 
@@ -35,63 +56,79 @@ def complete_texts(
     first = until.get(mailbox_id, 1)
     if row is None or row[0] == first:
         return
-    while _make_texts(connection, blobs, mailbox_id, first):
-        pass
+    lacking = _lacking(connection, mailbox_id, first)
+    if len(lacking) > FEW:
+        for made in maker.make(path, lacking):
+            with transaction(connection):
+                keep_texts(connection, made)
+        lacking = _lacking(connection, mailbox_id, first)
+    for at in range(0, len(lacking), TEXTS_AT_ONCE):
+        if maker.closed:
+            raise StorageUnavailable("the store is being closed")
+        made = make_texts(connection, blobs, lacking[at : at + TEXTS_AT_ONCE])
+        with transaction(connection):
+            keep_texts(connection, made)
     until[mailbox_id] = row[0]
 
 
-def _make_texts(connection: Database, blobs: Path, mailbox_id: int, first: int) -> bool:
-    """Make the texts of some messages that lack them; False when none does."""
-    lacking = connection.execute(
-        f"SELECT e.message, {reading.STORED} FROM entries e"  # noqa: S608 - fixed columns
-        " CROSS JOIN messages m ON m.id = e.message"
-        " CROSS JOIN heads h ON h.message = e.message"
-        " CROSS JOIN bodies b ON b.message = e.message WHERE e.mailbox = ?"
-        " AND e.uid >= ? AND NOT EXISTS"
-        " (SELECT 1 FROM texts t WHERE t.message = e.message) LIMIT ?",
-        (mailbox_id, first, TEXTS_AT_ONCE),
-    ).fetchall()
-    if lacking:
-        rows = _texts(blobs, lacking)
-        with transaction(connection):
-            keep_texts(connection, rows)
-    return bool(lacking)
+def _lacking(connection: Database, mailbox_id: int, first: int) -> list[int]:
+    """Messages of a mailbox that lack their texts."""
+    return reading.numbers(
+        connection,
+        "e.message",
+        "FROM entries e WHERE e.mailbox = ? AND e.uid >= ? AND NOT EXISTS"
+        " (SELECT 1 FROM texts t WHERE t.message = e.message)",
+        (mailbox_id, first),
+    )
 
 
-def _texts(blobs: Path, stored: list[Any]) -> list[tuple[int, str, str]]:
-    return [
-        (message, *texts_of(reading.stored(blobs, *pieces).whole()))
-        for message, *pieces in stored
-    ]
-
-
-def make_some_texts(connection: Database, blobs: Path, number: int) -> bool:
-    """Make texts of messages that came last, whatever their mailbox.
-
-    Inside a transaction. Gives whether there may be more.
-    """
+def came_last(connection: Database, number: int) -> list[int]:
+    """The first of the messages that came since texts were made, in any mailbox."""
     last = one(connection, "SELECT max(message) FROM texts")[0] or 0
-    lacking = connection.execute(
-        f"SELECT m.id, {reading.STORED} FROM messages m"  # noqa: S608 - fixed columns
-        " CROSS JOIN heads h ON h.message = m.id"
+    rows = connection.execute(
+        "SELECT m.id FROM messages m CROSS JOIN heads h ON h.message = m.id"
         " CROSS JOIN bodies b ON b.message = m.id WHERE m.id > ? LIMIT ?",
         (last, number),
     ).fetchall()
-    keep_texts(connection, _texts(blobs, lacking))
-    return len(lacking) == number
+    return [number for (number,) in rows]
 
 
-def keep_texts(connection: Database, rows: list[tuple[int, str, str]]) -> None:
-    """Keep texts and their words, of messages that are there and have none yet."""
+def make_texts(connection: Database, blobs: Path, messages: Sequence[int]) -> Made:
+    """Make the texts of messages, those of them that are there."""
+    stored: list[Any] = connection.execute(
+        f"SELECT m.id, {reading.STORED} FROM json_each(?) j"  # noqa: S608 - fixed columns
+        " CROSS JOIN messages m ON m.id = j.value"
+        " CROSS JOIN heads h ON h.message = m.id"
+        " CROSS JOIN bodies b ON b.message = m.id",
+        (json.encode(messages).decode(),),
+    ).fetchall()
+    rows = []
     letters: set[bytes] = set()
-    for message, header, body in rows:
+    for message, *pieces in stored:
+        header, body = texts_of(reading.stored(blobs, *pieces).whole())
+        words = words_of(header, letters), words_of(body, letters)
+        rows.append((message, header, body, *words))
+    return rows, [word.decode() for word in sorted(letters)]
+
+
+def in_portions(
+    connection: Database, blobs: Path, messages: Sequence[int], number: int
+) -> Iterator[Made]:
+    """What `make_texts` gives, a portion at a time."""
+    for at in range(0, len(messages), number):
+        yield make_texts(connection, blobs, messages[at : at + number])
+
+
+def keep_texts(connection: Database, made: Made) -> None:
+    """Keep texts and their words, of messages that are there and have none yet."""
+    rows, letters = made
+    for message, header, body, *words in rows:
         connection.execute(
             "INSERT OR IGNORE INTO texts SELECT ?1, ?2, ?3"
             " WHERE EXISTS (SELECT 1 FROM bodies WHERE message = ?1)",
             (message, header, body),
         )
         if connection.changes():
-            words = words_of(header, letters), words_of(body, letters)
             connection.execute(
                 "INSERT INTO words (rowid, header, body) VALUES (?, ?, ?)",
                 (message, *words),

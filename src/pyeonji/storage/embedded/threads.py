@@ -1,13 +1,18 @@
-"""How results come back from threads: many of them in one wake-up of the loop."""
+"""Threads, and how results come back: many of them in one wake-up of the loop."""
 
 from __future__ import annotations
 
+import asyncio
+import queue
+import threading
 from collections import deque
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
+
+AnyFuture = asyncio.Future[Any] | Future[Any]
 
 
 class Mailbag:
@@ -39,7 +44,7 @@ class Mailbag:
             call(*arguments)
 
 
-def resolve(future: asyncio.Future[Any], result: Any) -> None:
+def resolve(future: AnyFuture, result: Any) -> None:
     """Set a result or an error, unless the waiter has gone away (on the loop)."""
     if future.done():
         return
@@ -47,3 +52,28 @@ def resolve(future: asyncio.Future[Any], result: Any) -> None:
         future.set_exception(result)
     else:
         future.set_result(result)
+
+
+class Pool:
+    """Threads that call what is put in; closing waits for all of it."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+        self.put = self._calls.put
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+    def close(self) -> None:
+        """Return when everything put in has been done."""
+        for _ in self._threads:
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join()

@@ -95,11 +95,11 @@ def _cut(word: bytes) -> list[bytes]:
     return [word[at : at + LONGEST] for at in range(0, len(word) - step, step)]
 
 
-def keep_letters(connection: Database, letters: set[bytes]) -> None:
+def keep_letters(connection: Database, letters: list[str]) -> None:
     """Add words to the lexicon, in a transaction."""
     connection.execute(
         "INSERT OR IGNORE INTO lexicon SELECT value FROM json_each(?)",
-        (json.encode(sorted(word.decode() for word in letters)).decode(),),
+        (json.encode(letters).decode(),),
     )
 
 
