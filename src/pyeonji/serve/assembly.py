@@ -27,6 +27,7 @@ from pyeonji.net.dns import Resolver
 from pyeonji.net.listener import Limits, Listener, connection_ids
 from pyeonji.net.tls import ServerContext, client_context, reload, server_context
 from pyeonji.serve.configuration import Configuration, ConfigurationError
+from pyeonji.serve.websites import Websites
 from pyeonji.storage.embedded import Store, open_store
 from pyeonji.storage.names import canonical_domain
 from pyeonji.storage.tokens import KeysRefused, TokenOptions, TokenVerifier
@@ -80,8 +81,16 @@ class Station:
         self._runner.start()
         new_id = connection_ids(start.number)
         limits = start.configuration.limits
+        self.websites = Websites(start.configuration, store.directory)
         for bound in start.listeners:
             settings = bound.settings
+            if settings.protocol == "http":
+                self.websites.listen(
+                    bound,
+                    contexts.of(settings) if settings.tls == "implicit" else None,
+                    per_network=limits.connections_per_network,
+                )
+                continue
             self.listeners.append(
                 Listener(
                     settings.name,
@@ -133,6 +142,7 @@ class Station:
         self._authenticator.verify_token = verifier
         self._authenticator.channel_binding = configuration.channel_binding
         self._wire(configuration)
+        self.websites.reconfigure(configuration)
         self._runner.reconfigure(self._options, self._relay)
         settings = {each.name: each for each in configuration.listeners}
         for listener in self.listeners:

@@ -82,6 +82,7 @@ async def _serve(start: WorkerStart) -> None:
     try:
         for listener in station.listeners:
             await listener.start()
+        await station.websites.start()
         os.write(start.ready, b"r")
         log.info("worker.ready", pid=os.getpid())
         await stop.wait()
@@ -115,4 +116,5 @@ async def _finish(station: Station) -> None:
         if time.monotonic() > deadline:
             break
         await asyncio.sleep(0.02)
+    await station.websites.stop()
     await station.close()

@@ -1,0 +1,130 @@
+"""Running the application on a bound socket, inside the worker's own loop.
+
+uvicorn brings HTTP; the socket (one for each worker, SO_REUSEPORT), the TLS
+context, the signals and the end are ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pyeonji.net.listener import network_of
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Iterator
+
+    from starlette.applications import Starlette
+
+MAX_CONNECTION_S: Final = 60.0
+"""A connection's whole life: every answer is small, nobody needs longer."""
+
+KEEP_ALIVE_S: Final = 5
+MAX_HEAD_OCTETS: Final = 16 * 1024
+MAX_CONCURRENT: Final = 1000
+STOP_S: Final = 5
+
+log = structlog.get_logger("pyeonji.web")
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepting = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.accepting.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the worker's."""
+        yield
+
+
+class WebListener:
+    """One bound socket that speaks HTTP."""
+
+    def __init__(
+        self,
+        name: str,
+        bound: socket.socket,
+        app: Starlette,
+        *,
+        tls_context: ssl.SSLContext | None,
+        per_network: int,
+    ) -> None:
+        """Nothing is accepted before `start`.
+
+        Args:
+            name: for logs ("http 0.0.0.0:443").
+            bound: as `net.listener.bind` gave it.
+            app: what answers.
+            tls_context: TLS from the first octet on, or None.
+            per_network: connections of one IPv4 address or IPv6 /64 at a time.
+        """
+        self.name = name
+        networks: Counter[str] = Counter()
+
+        class Brief(H11Protocol):
+            """A connection whose life is bounded, and the number of its likes."""
+
+            def connection_made(self, transport: Any) -> None:
+                peer = transport.get_extra_info("peername")
+                self.network = network_of(str(peer[0])) if peer else None
+                if self.network is not None:
+                    networks[self.network] += 1
+                loop = asyncio.get_running_loop()
+                self.end = loop.call_later(MAX_CONNECTION_S, transport.abort)
+                super().connection_made(transport)
+                if self.network is not None and networks[self.network] > per_network:
+                    log.warning("connection.refused", listener=name, peer=peer[0])
+                    transport.abort()
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                self.end.cancel()
+                if self.network is not None:
+                    networks[self.network] -= 1
+                    if networks[self.network] <= 0:
+                        del networks[self.network]
+                super().connection_lost(exc)
+
+        config = uvicorn.Config(
+            app,
+            http=Brief,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_S,
+            h11_max_incomplete_event_size=MAX_HEAD_OCTETS,
+            limit_concurrency=MAX_CONCURRENT,
+        )
+        config.load()
+        config.ssl = tls_context
+        self._server = _Server(config)
+        self._bound = bound
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Accept connections from now on."""
+        self._running = asyncio.ensure_future(self._server.serve([self._bound]))
+        await self._server.accepting.wait()
+
+    async def stop(self) -> None:
+        """Take no further connections, let answers under way come to their end."""
+        if self._running is None:
+            return
+        self._server.should_exit = True
+        await self._running
