@@ -32,8 +32,8 @@ class DnsStatus(Enum):
 class DnsAnswer:
     """An answer; `records` only when FOUND.
 
-    `authentic` is the AD bit, to be believed of a validating resolver that the
-    operator configured and of no other. `canonical_name` follows CNAMEs.
+    `authentic`: a resolver that the operator calls validating said so (AD bit);
+    false of any other. `canonical_name` follows CNAMEs, in lower case.
     """
 
     status: DnsStatus

@@ -18,7 +18,7 @@ from pyeonji.message.report import (
     compose_report,
 )
 from pyeonji.mta.queue.plan import Notice
-from pyeonji.storage.queue import BodyType, NewLetter, Recipient
+from pyeonji.storage.queue import TLS_WISH, BodyType, NewLetter, Recipient, TlsWish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,6 +98,9 @@ def as_letter(
     """
     octets = compose_report(report)
     eight_bit = not octets.isascii()
+    facts = {Happening.GENERATED.value: "delivery status", "about": about.id}
+    if about.letter.tls_wish is not TlsWish.USUAL:  # RFC 8689 §5
+        facts[TLS_WISH] = about.letter.tls_wish.value
     return NewLetter(
         reverse_path="",  # RFC 3461 §6.1
         recipients=tuple(
@@ -109,14 +112,15 @@ def as_letter(
         smtputf8=eight_bit or not report.to.isascii(),
         accepted_at=report.reported_at,
         message_id=report.message_id,
-        facts={Happening.GENERATED.value: "delivery status", "about": about.id},
+        facts=facts,
     )
 
 
 def _returns_all(letter: QueuedLetter, octets: int) -> bool:
     """RET decides; without it a letter comes back whole (RFC 3461 §4.3)."""
     whole = octets >= letter.size_octets
-    return whole and letter.letter.ret != "HDRS"
+    secret = letter.letter.tls_wish is TlsWish.REQUIRED  # RFC 8689 §5
+    return whole and letter.letter.ret != "HDRS" and not secret
 
 
 def _report(

@@ -45,10 +45,28 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Addresses of ours that letters of some senders go out from."""
+
+    v4: str = ""  # "": whichever the system takes
+    v6: str = ""
+
+    @property
+    def name(self) -> str:
+        """For keys and logs."""
+        return f"{self.v4 or '*'},{self.v6 or '*'}"
+
+    def for_peer(self, address: str) -> str:
+        """The one to call an address from."""
+        return self.v6 if ":" in address else self.v4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """How long a client waits, seconds (RFC 5321 §4.5.3.2)."""
 
     connect: float = 30.0
+    next_address: float = 0.5  # before another one is tried as well (RFC 8305 §5)
     greeting: float = 5 * MINUTE
     mail: float = 5 * MINUTE
     rcpt: float = 5 * MINUTE
@@ -81,8 +99,11 @@ class Options:
     expire: float = 5 * DAY
     delay_notice: float = 4 * HOUR
     routes: Mapping[str, Route] = field(default_factory=dict)
+    sender_routes: Mapping[str, Route] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)  # by sender's domain
     relay_port: int = 25
     relay_tls: bool = True  # STARTTLS where it is offered
+    dane: bool = True  # where the resolver validates
     timeouts: Timeouts = field(default_factory=Timeouts)
     own_endpoints: frozenset[tuple[str, int]] = frozenset()
     max_relays: int = 400  # connections to other hosts at once

@@ -9,7 +9,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from pyeonji.net.errors import TlsFailed, Unreachable
-from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S, TlsFacts, client_context, facts_of
+from pyeonji.net.tls import (
+    HANDSHAKE_TIMEOUT_S,
+    TlsFacts,
+    certificates_of,
+    client_context,
+    facts_of,
+    tls_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +36,7 @@ class ClientStream(asyncio.Protocol):
     ) -> None:
         self.peer_address = ""
         self.peer_port = 0
+        self.local_address = ""
         self.tls: TlsFacts | None = None
         self._loop = loop
         self._context = context
@@ -114,11 +122,26 @@ class ClientStream(asyncio.Protocol):
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
             )
         except (OSError, ssl.SSLError, EOFError, ValueError) as error:
-            raise TlsFailed(str(error) or type(error).__name__) from error
+            raise tls_failure(error) from error
         if transport is None:
             raise TlsFailed("connection lost")
         self._transport = transport
         self.tls = facts_of(transport)
+
+    def use(self, context: ssl.SSLContext) -> None:
+        """Make the handshake that is to come with another context."""
+        self._context = context
+
+    def chain(self) -> tuple[bytes, ...]:
+        """The certificates that the server has sent, DER, its own first.
+
+        Whether they are good is not said by this. Empty without TLS, and where
+        the TLS library doesn't tell.
+        """
+        if self._transport is None:
+            return ()
+        tls = self._transport.get_extra_info("ssl_object")
+        return certificates_of(tls) if tls is not None else ()
 
     def close(self) -> None:
         """Close after what was written has gone."""
@@ -165,6 +188,9 @@ class ClientStream(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self.peer_address, self.peer_port = str(peer[0]), peer[1]
+        local = transport.get_extra_info("sockname")
+        if isinstance(local, tuple):
+            self.local_address = str(local[0])
         self.tls = facts_of(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -249,7 +275,7 @@ async def connect(
     except TimeoutError as error:
         raise Unreachable(f"no connection in {timeout_s:g} s") from error
     except ssl.SSLError as error:
-        raise TlsFailed(str(error)) from error
+        raise tls_failure(error) from error
     except (OSError, EOFError) as error:
         raise Unreachable(str(error) or type(error).__name__) from error
     _quicken(stream)

@@ -34,15 +34,23 @@ class Resolver:
     """Asks the system's resolver or given servers; remembers answers."""
 
     def __init__(
-        self, servers: Sequence[str] = (), *, clock: Clock | None = None
+        self,
+        servers: Sequence[str] = (),
+        *,
+        validating: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         """Nothing is asked yet.
 
         Args:
             servers: "ADDRESS" or "ADDRESS:PORT"; none: the system's.
+            validating: the operator says that they validate DNSSEC, and that
+                nobody stands between; of others the AD bit is not believed
+                (RFC 7672 §2.1.1).
             clock: for tests; default the monotonic one.
         """
         self._servers = tuple(servers)
+        self.validating = validating and bool(servers)
         self._monotonic = clock.monotonic if clock is not None else time.monotonic
         self._cache: OrderedDict[tuple[str, str], tuple[float, DnsAnswer]] = (
             OrderedDict()
@@ -89,12 +97,14 @@ class Resolver:
                 idna_codec=dns.name.IDNA_2008_UTS_46 if not name.isascii() else None,
             )
             found = await self._backend().resolve(
-                question, kind, search=False, lifetime=QUERY_TIMEOUT_S
+                question,
+                kind,
+                search=False,
+                raise_on_no_answer=False,
+                lifetime=QUERY_TIMEOUT_S,
             )
         except dns.resolver.NXDOMAIN:
             return DnsAnswer(status=DnsStatus.NO_NAME), NEGATIVE_TTL_S
-        except dns.resolver.NoAnswer:
-            return DnsAnswer(status=DnsStatus.NO_DATA), NEGATIVE_TTL_S
         except (
             dns.name.LabelTooLong,
             dns.name.NameTooLong,
@@ -104,6 +114,15 @@ class Resolver:
             return DnsAnswer(status=DnsStatus.NO_NAME), NEGATIVE_TTL_S
         except (dns.exception.DNSException, OSError, EOFError, UnicodeError):
             return DnsAnswer(status=DnsStatus.FAILED), FAILURE_TTL_S
+        authentic = self.validating and bool(found.response.flags & dns.flags.AD)
+        canonical_name = found.canonical_name.to_text(omit_final_dot=True).lower()
+        if found.rrset is None:
+            answer = DnsAnswer(
+                status=DnsStatus.NO_DATA,
+                canonical_name=canonical_name,
+                authentic=authentic,
+            )
+            return answer, NEGATIVE_TTL_S
         records = tuple(
             b"".join(r.strings).decode("utf-8", "replace")
             if r.rdtype == dns.rdatatype.TXT
@@ -113,10 +132,10 @@ class Resolver:
         answer = DnsAnswer(
             status=DnsStatus.FOUND,
             records=records,
-            canonical_name=found.canonical_name.to_text(omit_final_dot=True),
-            authentic=bool(found.response.flags & dns.flags.AD),
+            canonical_name=canonical_name,
+            authentic=authentic,
         )
-        return answer, float(found.rrset.ttl if found.rrset is not None else 0)
+        return answer, float(found.rrset.ttl)
 
     def _backend(self) -> dns.asyncresolver.Resolver:
         if self._resolver is None:

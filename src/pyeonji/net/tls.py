@@ -12,6 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
+from pyeonji.net.errors import TlsFailed, TlsTrouble
 from pyeonji.protocol.sasl.scram import ChannelBinding
 from pyeonji.protocol.sasl.steps import ClientCertificate
 
@@ -115,6 +116,42 @@ def client_context(*, verify: bool, ca_file: Path | None = None) -> ssl.SSLConte
         context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def certificates_of(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """The chain that a peer has sent, DER, its own certificate first.
+
+    Python says it aloud from 3.13 on; before, only the object within knows. If
+    neither does, the answer is empty, and nobody can be verified by it.
+    """
+    tell = getattr(tls, "get_unverified_chain", None)
+    if tell is None:
+        tell = getattr(getattr(tls, "_sslobj", None), "get_unverified_chain", None)
+    if tell is None:
+        return ()
+    return tuple(
+        one if isinstance(one, bytes) else one.public_bytes(_ENCODING_DER)
+        for one in tell() or ()
+    )
+
+
+_ENCODING_DER: Final = 2  # _ssl.ENCODING_DER, which is not public
+
+_TROUBLES: Final = {  # X509_V_ERR_… of OpenSSL's x509_vfy.h
+    10: TlsTrouble.EXPIRED,
+    9: TlsTrouble.EXPIRED,  # not yet valid
+    62: TlsTrouble.WRONG_NAME,
+    64: TlsTrouble.WRONG_NAME,  # of an address
+}
+
+
+def tls_failure(error: Exception) -> TlsFailed:
+    """What a handshake's error means."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        trouble = _TROUBLES.get(error.verify_code, TlsTrouble.UNTRUSTED)
+        text = f"the certificate is not good: {error.verify_message}"
+        return TlsFailed(text, trouble)
+    return TlsFailed(str(error) or type(error).__name__)
 
 
 def facts_of(transport: asyncio.BaseTransport) -> TlsFacts | None:

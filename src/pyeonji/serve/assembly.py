@@ -180,7 +180,7 @@ class Station:
             delimiter=configuration.recipient_delimiter,
         )
         self._deliverer = Deliverer(self._aliases, self._store.mail)
-        resolver = Resolver(configuration.dns_servers)
+        resolver = _resolver(configuration)
         self._relay = Relay(self._options, resolver)
         self._judge = Judge(configuration.policy, clock=self._clock, ask=resolver.ask)
 
@@ -324,6 +324,11 @@ class Contexts:
         """Show another certificate. Raises OSError, and everything stays."""
         for context in {self.everybody, self.people}:
             reload(context, certificate, key)
+
+
+def _resolver(configuration: Configuration) -> Resolver:
+    """DNS as the operator says."""
+    return Resolver(configuration.dns_servers, validating=configuration.dns_validating)
 
 
 def _verifier(configuration: Configuration, clock: Clock) -> TokenVerifier | None:

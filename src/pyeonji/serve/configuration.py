@@ -163,6 +163,7 @@ class Configuration:
     oauth: OauthSettings | None = None
     pop3: Pop3Settings = field(default_factory=Pop3Settings)
     dns_servers: tuple[str, ...] = ()
+    dns_validating: bool = False  # they check DNSSEC, and we believe them
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -253,7 +254,11 @@ class _Reader:
             message_limit=positive,
             save_limit=positive,
         )
-        dns = self._table(wanted.pop("dns", {}), ("dns",), servers=texts)
+        dns = self._table(
+            wanted.pop("dns", {}), ("dns",), servers=texts, validating=boolean
+        )
+        if dns.get("validating") and not dns.get("servers"):
+            raise ValueRefused("needs servers that validate", ("dns", "validating"))
         queue = self._table(
             wanted.pop("queue", {}), ("queue",), retry=_durations, expire=duration_s
         )
@@ -285,6 +290,7 @@ class _Reader:
             save_limit=imap.get("save_limit"),
             pop3=self._pop3(wanted.pop("pop3", {})),
             dns_servers=dns.get("servers", ()),
+            dns_validating=dns.get("validating", False),
             queue=QueueSettings(**{f"{key}_s": value for key, value in queue.items()}),
             limits=LimitSettings(**limits),
             log=LogSettings(**log),

@@ -32,6 +32,18 @@ class BodyType(StrEnum):
     BINARY = "BINARYMIME"
 
 
+class TlsWish(StrEnum):
+    """What the sender wants of TLS on the letter's way (RFC 8689)."""
+
+    USUAL = ""
+    REQUIRED = "required"  # REQUIRETLS
+    OPTIONAL = "optional"  # TLS-Required: No
+
+
+TLS_WISH: Final = "tls_wish"
+"""The letter's fact that holds it, where it is not the usual one."""
+
+
 class RecipientState(StrEnum):
     """How far a letter has come for one recipient; each move is one commit."""
 
@@ -109,6 +121,12 @@ class NewLetter:
     def begins_at(self) -> float:
         """When its life time began: as it came, or was released."""
         return max(self.accepted_at, self.wishes.not_before)
+
+    @property
+    def tls_wish(self) -> TlsWish:
+        """What the sender wants of TLS; kept among the facts."""
+        wish = self.facts.get(TLS_WISH)
+        return TlsWish.USUAL if wish is None else TlsWish(wish)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

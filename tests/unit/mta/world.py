@@ -21,6 +21,7 @@ from pyeonji.message.prepare import Prepared
 from pyeonji.mta.options import Options, Timeouts
 from pyeonji.mta.queue.runner import Runner
 from pyeonji.mta.relay.relay import Relay
+from pyeonji.mta.relay.results import TlsResult
 from pyeonji.storage.content import BlobFile, Content, Spool, StoredOctets
 from pyeonji.storage.directory import Account, Alias, Domain
 from pyeonji.storage.errors import NoSuchLetter, OverQuota, StorageUnavailable
@@ -312,15 +313,31 @@ class MemoryMail:
 
 
 class Names:
-    """DNS from a dict."""
+    """DNS from a dict; `secure` names are vouched for, `dead` ones unanswered."""
 
-    def __init__(self, zone: dict[tuple[str, str], list[str]]) -> None:
+    def __init__(
+        self,
+        zone: dict[tuple[str, str], list[str]],
+        secure: set[str] | None = None,
+        dead: set[str] | None = None,
+    ) -> None:
         self.zone = zone
+        self.secure = secure or set()
+        self.dead = dead or set()
 
     async def ask(self, name: str, kind: str) -> DnsAnswer:
         found = self.zone.get((name, kind))
+        if name in self.dead:
+            return DnsAnswer(status=DnsStatus.FAILED)
         if found is not None:
-            return DnsAnswer(status=DnsStatus.FOUND, records=tuple(found))
+            return DnsAnswer(
+                status=DnsStatus.FOUND,
+                records=tuple(found),
+                canonical_name=name,
+                authentic=any(
+                    name == one or name.endswith(f".{one}") for one in self.secure
+                ),
+            )
         known = any(name == other for other, _ in self.zone)
         return DnsAnswer(status=DnsStatus.NO_DATA if known else DnsStatus.NO_NAME)
 
@@ -334,9 +351,12 @@ class World:
     directory: MemoryDirectory = field(default_factory=MemoryDirectory)
     mail: MemoryMail = field(default_factory=MemoryMail)
     zone: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    secure: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.queue = MemoryQueue(self.clock)
+        self.results: list[TlsResult] = []
         self.aliases = Aliases(
             self.directory,  # type: ignore[arg-type]
             hostname=self.options.hostname,
@@ -344,7 +364,12 @@ class World:
         self.directory.add("kim@example.test", name="Kim")
 
     async def __aenter__(self) -> Self:
-        self.relay = Relay(self.options, Names(self.zone))  # type: ignore[arg-type]
+        names = Names(self.zone, self.secure, self.dead)
+        self.relay = Relay(
+            self.options,
+            names,  # type: ignore[arg-type]
+            note=self.results.append,
+        )
         self.runner = Runner(
             options=self.options,
             queue=self.queue,

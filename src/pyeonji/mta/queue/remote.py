@@ -83,7 +83,7 @@ class RemoteDeliveries:
         """
         jobs: dict[str, tuple[Destination, list[int], str]] = {}
         for domain, indexes in domains.items():
-            line = await self._line(domain)
+            line = await self._line(domain, active.letter)
             jobs.setdefault(line.name, (line, [], domain))[1].extend(indexes)
         alone = len(jobs) == 1 and not active.open
         now = self.runner.clock.time()
@@ -119,11 +119,11 @@ class RemoteDeliveries:
 
     # -- lines and lanes
 
-    async def _line(self, domain: str) -> Destination:
+    async def _line(self, domain: str, letter: QueuedLetter) -> Destination:
         line = self.turned.get(domain)
         if line is not None:
             return line
-        return await self._named(self.relay.destination(domain))
+        return await self._named(self.relay.way(domain, letter.letter).name)
 
     async def _named(self, name: str) -> Destination:
         line = self._destinations.get(name)
@@ -152,7 +152,7 @@ class RemoteDeliveries:
         domain = domain_of(waiting[0].address)
         if domain in self.turned:
             return ""
-        line = self._destinations.get(self.relay.destination(domain))
+        line = self._destinations.get(self.relay.way(domain, letter.letter).name)
         if line is None or not (line.is_down(now) or self._is_busy(line)):
             return ""
         line.aside = line.kept = True
@@ -284,7 +284,8 @@ class RemoteDeliveries:
                 await session.quit()
                 session = None
             if session is None:
-                session = await self.relay.call(job.domain)
+                way = self.relay.way(job.domain, job.active.letter.letter)
+                session = await self.relay.call(way)
             await self.send(job, session)
             self._went(line, session)
         except CallFailed as error:

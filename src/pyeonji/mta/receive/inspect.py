@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.limits import MAX_HEADER_OCTETS
 from pyeonji.storage.names import canonical
+from pyeonji.storage.queue import TlsWish
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -22,6 +23,10 @@ _DELIVERED_TO: Final = re.compile(
 )
 _MESSAGE_ID: Final = re.compile(
     rb"(?:^|\n)message-id[ \t]*:\s{0,100}(<[^>\r\n]{1,998}>)", re.IGNORECASE
+)
+
+_TLS_REQUIRED: Final = re.compile(
+    rb"(?:^|\n)tls-required[ \t]*:((?:[^\r\n]|\r\n[ \t]){0,100})(?=\r\n)", re.IGNORECASE
 )
 
 
@@ -77,3 +82,17 @@ def message_id(header: bytes) -> str:
     """The Message-ID as it stands, "" without one (for the letter's journey)."""
     match = _MESSAGE_ID.search(header)
     return match[1].decode("utf-8", "replace") if match else ""
+
+
+def tls_wish(header: bytes, *, required: bool) -> TlsWish:
+    """What a letter's sender wants of TLS (RFC 8689 §4.1).
+
+    Args:
+        header: the block.
+        required: MAIL had REQUIRETLS; then the field says nothing.
+    """
+    if required:
+        return TlsWish.REQUIRED
+    found = [match[1].strip().lower() for match in _TLS_REQUIRED.finditer(header)]
+    # one field, and no other value is defined (RFC 8689 §3)
+    return TlsWish.OPTIONAL if found == [b"no"] else TlsWish.USUAL

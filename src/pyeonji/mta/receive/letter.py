@@ -19,12 +19,13 @@ from pyeonji.mta.receive.inspect import (
     header_end,
     inspect_header,
     message_id,
+    tls_wish,
 )
 from pyeonji.mta.started import Started
 from pyeonji.mta.trace import from_clause, received
 from pyeonji.storage.content import BlobFile
 from pyeonji.storage.errors import StorageUnavailable
-from pyeonji.storage.queue import BodyType, NewLetter
+from pyeonji.storage.queue import TLS_WISH, BodyType, NewLetter, TlsWish
 
 if TYPE_CHECKING:
     from pyeonji.mta.receive.door import Door
@@ -197,6 +198,9 @@ def _new_letter(
     }
     if tls is not None:
         facts["tls"] = f"{tls.version} {tls.cipher}"
+    wish = tls_wish(header, required=mail.requiretls)
+    if wish is not TlsWish.USUAL:
+        facts[TLS_WISH] = wish.value
     if door.account is not None:
         facts["user"] = door.account.address
     # a single recipient may stand there; several would learn of each other

@@ -15,6 +15,7 @@ from pyeonji.message.convert import Hindrance, to_seven_bit
 from pyeonji.message.scan import scan
 from pyeonji.protocol.smtp.outcomes import Envelope, RecipientWanted
 from pyeonji.protocol.smtp.words import BodyType, Offer
+from pyeonji.storage.queue import TlsWish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +94,7 @@ def fit(
         smtputf8=utf8,
         ret=new.ret,
         envid=new.envid,
+        requiretls=new.tls_wish is TlsWish.REQUIRED,
         auth="",  # AUTH=<>: we vouch for nobody (RFC 4954 §5)
     )
     return envelope, octets

@@ -21,7 +21,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.base.dns import DnsStatus, Inquiry
+from pyeonji.base.dns import DnsAnswer, DnsStatus, Inquiry
 from pyeonji.net.dial import addresses_first
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class Target:
     host: str  # the name, for TLS and for people
     address: str  # what to connect to; a name only in a route
     port: int
+    secure: bool = False  # DNSSEC vouches for the way from the domain to the host
+    bases: tuple[str, ...] = ()  # where its TLSA records may be (RFC 7672 §2.2.3)
+    domains: tuple[str, ...] = ()  # names of the next-hop domain (RFC 7672 §3.2.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +108,20 @@ def next_hops(
     hosts = in_order(exchangers, hostname, shuffle)
     if not hosts:
         return _loop(domain)
-    return (yield from _resolve(domain, hosts, port, own_endpoints, implicit=implicit))
+    domains: tuple[str, ...] = (domain.lower(),)
+    if answer.canonical_name not in ("", *domains):
+        domains += (answer.canonical_name,)
+    way = _Way(domains=domains, secure=implicit or answer.authentic, implicit=implicit)
+    return (yield from _resolve(way, hosts, port, own_endpoints))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How the exchangers of a domain were found."""
+
+    domains: tuple[str, ...]  # the one asked for, and what it is an alias of
+    secure: bool  # DNSSEC vouches for it
+    implicit: bool  # there is no MX: the domain itself is the host
 
 
 def read_mx(records: Sequence[str]) -> list[tuple[int, str]]:
@@ -141,29 +157,64 @@ def in_order(
 
 
 def _resolve(
-    domain: str,
+    way: _Way,
     hosts: Sequence[str],
     port: int,
     own_endpoints: frozenset[tuple[str, int]],
-    *,
-    implicit: bool,
 ) -> Search:
     """Addresses of the hosts; one of ourselves ends the list."""
+    domain = way.domains[0]
     targets: list[Target] = []
     failed = looping = False
     for host in hosts:
-        addresses: list[str] = []
-        for kind in ("AAAA", "A"):
-            answer = yield host, kind
-            failed = failed or answer.status is DnsStatus.FAILED
-            addresses += answer.records
+        six = yield host, "AAAA"
+        four = yield host, "A"
+        answers = (six, four)
+        failed = failed or any(a.status is DnsStatus.FAILED for a in answers)
+        addresses = [record for answer in answers for record in answer.records]
         mixed = addresses_first(addresses)[:MAX_ADDRESSES]
         if any(_is_own(address, port, own_endpoints) for address in mixed):
             looping = True
             break
-        targets += [Target(host=host, address=a, port=port) for a in mixed]
+        bases = (yield from _bases(host, answers)) if way.secure and mixed else ()
+        if bases is None:
+            failed = True
+            continue
+        targets += [
+            Target(
+                host=host,
+                address=address,
+                port=port,
+                secure=way.secure and bool(bases),
+                bases=bases,
+                domains=way.domains if bases else (),
+            )
+            for address in mixed
+        ]
     if targets:
         return tuple(targets)
+    return _nobody(domain, failed=failed, looping=looping, implicit=way.implicit)
+
+
+def _bases(host: str, answers: Sequence[DnsAnswer]) -> Inquiry[tuple[str, ...] | None]:
+    """Candidate TLSA base domains of a host (RFC 7672 §2.2.2).
+
+    None: DNS failed, and the host is not to be called (RFC 7672 §2.1.2).
+    """
+    found = [answer for answer in answers if answer.records]
+    canonical = found[0].canonical_name or host
+    if all(answer.authentic for answer in found):
+        return (host,) if canonical == host else (canonical, host)
+    if canonical == host:
+        return ()
+    alias = yield host, "CNAME"
+    if alias.status is DnsStatus.FAILED:
+        return None
+    return (host,) if alias.records and alias.authentic else ()
+
+
+def _nobody(domain: str, *, failed: bool, looping: bool, implicit: bool) -> NoNextHop:
+    """Why there is no address to call."""
     if failed:
         return NoNextHop(
             permanent=False, status="4.4.3", text=f"no answer from DNS for {domain}"

@@ -3,90 +3,108 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from pyeonji.mta.options import EVERY_OTHER_DOMAIN
 from pyeonji.mta.queue.plan import Fate
 from pyeonji.mta.relay.calling import Caller, CallFailed
+from pyeonji.mta.relay.dane import look_up
 from pyeonji.mta.relay.nexthop import NoNextHop, by_route, next_hops
+from pyeonji.mta.relay.results import ignore
+from pyeonji.mta.relay.way import way
 from pyeonji.net.dial import connect
-from pyeonji.storage.names import canonical_domain
 
 if TYPE_CHECKING:
     import ssl
 
-    from pyeonji.mta.options import Options, Route
+    from pyeonji.base.dns import Inquiry
+    from pyeonji.mta.options import Options
     from pyeonji.mta.relay.calling import Dial
-    from pyeonji.mta.relay.nexthop import NextHops
+    from pyeonji.mta.relay.dane import Dane
+    from pyeonji.mta.relay.nexthop import Target
+    from pyeonji.mta.relay.results import Note
     from pyeonji.mta.relay.session import Session
+    from pyeonji.mta.relay.way import Way
     from pyeonji.net.dial import ClientStream
     from pyeonji.net.dns import Resolver
+    from pyeonji.storage.queue import NewLetter
+
+T = TypeVar("T")
 
 
 async def dial(
-    address: str, port: int, context: ssl.SSLContext, timeout_s: float
+    address: str, port: int, context: ssl.SSLContext, timeout_s: float, source: str
 ) -> ClientStream:
     """The usual way to call somebody. Raises Unreachable, TlsFailed."""
     return await connect(
-        address, port, tls="starttls", context=context, timeout_s=timeout_s
+        address,
+        port,
+        tls="starttls",
+        context=context,
+        source_address=source or None,
+        timeout_s=timeout_s,
     )
 
 
 class Relay:
     """Finds out who takes mail for a domain, and calls them."""
 
-    def __init__(self, options: Options, resolver: Resolver, dial: Dial = dial) -> None:
+    def __init__(
+        self,
+        options: Options,
+        resolver: Resolver,
+        dial: Dial = dial,
+        *,
+        note: Note = ignore,
+    ) -> None:
         """Nothing is called yet.
 
         Args:
             options: routes, ports, timeouts.
             resolver: answers `next_hops`.
             dial: opens connections.
+            note: counts what TLS came to.
         """
         self._options = options
         self._resolver = resolver
-        self._caller = Caller(options, dial)
+        self._caller = Caller(options, dial, self._tlsa, note)
 
-    def route(self, domain: str) -> Route | None:
-        """The route of a canonical domain, or None: its MX decides."""
-        routes = self._options.routes
-        return routes.get(domain) or routes.get(EVERY_OTHER_DOMAIN)
+    def way(self, domain: str, letter: NewLetter | None = None) -> Way:
+        """How a letter goes to a canonical domain."""
+        return way(domain, letter, self._options)
 
-    def destination(self, domain: str) -> str:
-        """A name that domains with the same next hop share."""
-        route = self.route(domain)
-        if route is None:
-            return canonical_domain(domain)
-        hosts = " ".join(f"{host}:{port}" for host, port in route.hosts)
-        # a connection serves only routes that ask the same of it
-        return f"route {hosts} {route.user} {route.use_tls:d}{route.needs_tls:d}"
-
-    async def call(self, domain: str) -> Session:
-        """A session with a host that takes mail for the domain.
+    async def call(self, way: Way) -> Session:
+        """A session with a host that takes mail for the way's domain.
 
         Raises:
             CallFailed: there is none, for now or for ever.
         """
-        route = self.route(domain)
-        if route is not None:
-            return await self._caller.call(by_route(route), route)
-        found = await self._search(domain)
+        if way.route is not None:
+            return await self._caller.call(by_route(way.route), way)
+        found = await self._resolver_says(
+            next_hops(
+                way.domain,
+                port=self._options.relay_port,
+                hostname=self._options.hostname,
+                own_endpoints=self._options.own_endpoints,
+                shuffle=random.shuffle,
+            )
+        )
         if isinstance(found, NoNextHop):
             fate = Fate.NEVER if found.permanent else Fate.LATER
             raise CallFailed(fate, found.status, found.text)
-        return await self._caller.call(found, None)
+        return await self._caller.call(found, way)
 
-    async def _search(self, domain: str) -> NextHops | NoNextHop:
-        search = next_hops(
-            domain,
-            port=self._options.relay_port,
-            hostname=self._options.hostname,
-            own_endpoints=self._options.own_endpoints,
-            shuffle=random.shuffle,
-        )
+    async def _tlsa(self, target: Target) -> Dane | None:
+        """Secure TLSA records of a host. Raises Unreadable."""
+        if not self._options.dane:
+            return None
+        return await self._resolver_says(look_up(target.bases, target.port))
+
+    async def _resolver_says(self, inquiry: Inquiry[T]) -> T:
+        """Conduct an inquiry."""
         try:
-            question = next(search)
+            question = next(inquiry)
             while True:
-                question = search.send(await self._resolver.ask(*question))
+                question = inquiry.send(await self._resolver.ask(*question))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]

@@ -16,6 +16,7 @@ from pyeonji.protocol.smtp.outcomes import (
     Verdict,
 )
 from pyeonji.protocol.smtp.words import Offer
+from pyeonji.storage.queue import TlsWish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pyeonji.protocol.smtp.outcomes import Envelope
     from pyeonji.protocol.smtp.outcomes import Outcome as MachineOutcome
     from pyeonji.storage.content import StoredOctets
-    from pyeonji.storage.queue import QueuedLetter
+    from pyeonji.storage.queue import NewLetter, QueuedLetter
 
 _FATES: Final = {
     Verdict.DONE: Fate.RELAYED,
@@ -65,6 +66,7 @@ class Session:
         remote: str,
         timeouts: Timeouts,
         facts: dict[str, str],
+        keeps_secret: bool = False,
     ) -> None:
         """Take over a connection.
 
@@ -74,7 +76,9 @@ class Session:
             remote: the next hop's name and address, for reports.
             timeouts: of RFC 5321 §4.5.3.2.
             facts: of the connection, for the letters' journeys.
+            keeps_secret: it may carry letters whose sender requires TLS.
         """
+        self._keeps_secret = keeps_secret
         self.remote = remote
         self.facts = facts
         self.letters = 0  # sent so far
@@ -97,6 +101,7 @@ class Session:
         """
         self.letters += 1
         try:
+            self._check_wish(letter.letter)
             envelope, octets = await self._fit(letter, octets, indexes)
         except Unsuitable as error:
             return [
@@ -115,6 +120,21 @@ class Session:
             self._read(index, one)
             for index, one in zip(indexes, done.outcomes, strict=True)
         ]
+
+    def _check_wish(self, letter: NewLetter) -> None:
+        """Whether this connection may carry it (RFC 8689 §4.2.1).
+
+        Connections are made for such letters; only one that was turned is not.
+        Reports go as well as they can (RFC 8689 §5).
+
+        Raises:
+            Unsuitable: it may not.
+        """
+        required = letter.tls_wish is TlsWish.REQUIRED and letter.reverse_path
+        if required and not self._keeps_secret:
+            raise Unsuitable(
+                "5.7.30", f"{self.remote} was not asked for TLS as REQUIRETLS needs it"
+            )
 
     async def quit(self) -> None:
         """Say goodbye, if there is anybody; never raises."""

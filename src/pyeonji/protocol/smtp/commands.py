@@ -18,7 +18,11 @@ from pyeonji.protocol.smtp.events import (
     VerboseAsked,
     VerifyAsked,
 )
-from pyeonji.protocol.smtp.parameters import read_mail, read_recipient
+from pyeonji.protocol.smtp.parameters import (
+    UNKNOWN_PARAMETER,
+    read_mail,
+    read_recipient,
+)
 from pyeonji.protocol.smtp.paths import hello_name, is_domain
 from pyeonji.protocol.smtp.replies import encode
 from pyeonji.protocol.smtp.words import Hello, Offer, Verb
@@ -84,6 +88,8 @@ def _mail(machine: ServerMachine, verb: Verb, arguments: bytes) -> Told | None:
     read = read_mail(arguments[5:], options)
     if isinstance(read, bytes):
         return machine.fault(read)
+    if read.requiretls and not machine.tls:  # not offered then (RFC 8689 §2)
+        return machine.fault(UNKNOWN_PARAMETER)
     machine.begin_mail(read.body, smtputf8=read.smtputf8)
     return read, verb
 

@@ -35,6 +35,7 @@ class MailAsked:
     size_octets: int | None = None  # SIZE=, never more than the maximum
     body: BodyType = BodyType.SEVEN_BIT
     smtputf8: bool = False
+    requiretls: bool = False  # only ever under TLS (RFC 8689 §2)
     ret: str = ""  # "", "FULL" or "HDRS" (RFC 3461 §4.3)
     envid: str = ""  # decoded (RFC 3461 §4.4)
     auth: str | None = None  # AUTH=: None not given, "" for <> (RFC 4954 §5)

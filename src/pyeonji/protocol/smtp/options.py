@@ -62,6 +62,8 @@ def extension_lines(options: Options, *, tls: bool) -> tuple[str, ...]:
         lines.insert(1, f"SIZE {options.max_message_octets}")
     if Offer.LIMITS in offers:
         lines.append(f"LIMITS RCPTMAX={options.max_recipients}")
+    if Offer.REQUIRETLS in offers and tls:  # RFC 8689 §2
+        lines.append("REQUIRETLS")
     if Offer.STARTTLS in offers and not tls:
         lines.append("STARTTLS")
     if Offer.AUTH in offers and options.mechanisms and (tls or options.plaintext_auth):

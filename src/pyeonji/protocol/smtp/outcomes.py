@@ -40,6 +40,7 @@ class Envelope:
     smtputf8: bool = False
     ret: str = ""
     envid: str = ""  # not encoded
+    requiretls: bool = False
     auth: str | None = None  # AUTH=, only said when we have authenticated
 
 

@@ -129,6 +129,10 @@ def _smtputf8(value: bytes | None) -> bool | None:
     return True if value is None else None  # RFC 6531 §3.4: no value
 
 
+def _requiretls(value: bytes | None) -> bool | None:
+    return True if value is None else None  # RFC 8689 §2: no value
+
+
 def _ret(value: bytes | None) -> str | None:
     text = (value or b"").upper()
     return text.decode() if text in {b"FULL", b"HDRS"} else None
@@ -176,6 +180,7 @@ _MAIL: Final[dict[bytes, _Reader]] = {
     b"SIZE": (Offer.SIZE, "size_octets", _size),
     b"BODY": (Offer.EIGHT_BIT_MIME, "body", _body),
     b"SMTPUTF8": (Offer.SMTPUTF8, "smtputf8", _smtputf8),
+    b"REQUIRETLS": (Offer.REQUIRETLS, "requiretls", _requiretls),
     b"RET": (Offer.DSN, "ret", _ret),
     b"ENVID": (Offer.DSN, "envid", _envid),
     b"AUTH": (Offer.AUTH, "auth", _auth),

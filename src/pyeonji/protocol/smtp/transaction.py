@@ -78,6 +78,8 @@ class Transaction:
             line += b" BODY=" + envelope.body_type.encode()
         if envelope.smtputf8:
             line += b" SMTPUTF8"
+        if envelope.requiretls and Offer.REQUIRETLS in offers:  # RFC 8689 §4.2.1
+            line += b" REQUIRETLS"
         if Offer.DSN in offers:
             if envelope.ret in {"FULL", "HDRS"}:
                 line += b" RET=" + envelope.ret.encode()

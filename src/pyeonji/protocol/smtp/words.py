@@ -44,6 +44,7 @@ class Offer(StrEnum):
     DSN = "DSN"  # RFC 3461
     AUTH = "AUTH"  # RFC 4954
     STARTTLS = "STARTTLS"  # RFC 3207
+    REQUIRETLS = "REQUIRETLS"  # RFC 8689, only under TLS
     LIMITS = "LIMITS"  # RFC 9422
     ETRN = "ETRN"  # RFC 1985
     ATRN = "ATRN"  # RFC 2645

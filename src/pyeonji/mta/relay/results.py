@@ -1,0 +1,46 @@
+"""What TLS with next hops came to, one line a session, for reports (RFC 8460)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pyeonji.mta.relay.guard import NO_POLICY, Policy
+from pyeonji.net.errors import TlsTrouble
+
+_POLICY_FREE: Final = {
+    TlsTrouble.BROKEN: "validation-failure",
+    TlsTrouble.REFUSED: "starttls-not-supported",
+    TlsTrouble.EXPIRED: "certificate-expired",
+    TlsTrouble.WRONG_NAME: "certificate-host-mismatch",
+    TlsTrouble.UNTRUSTED: "certificate-not-trusted",
+    TlsTrouble.MISMATCH: "validation-failure",
+    TlsTrouble.NOT_NAMED: "validation-failure",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsResult:
+    """One session with a host of a domain."""
+
+    domain: str  # the policy domain: of the recipients
+    policy: Policy = NO_POLICY
+    failure: str = ""  # a result type (RFC 8460 §4.3), "": TLS was as asked
+    mx: str = ""
+    address: str = ""  # of the host
+    source: str = ""  # ours
+    reason: str = ""  # for people
+
+
+Note = Callable[[TlsResult], None]
+"""Takes a result to be counted; does not wait."""
+
+
+def result_type(trouble: TlsTrouble) -> str:
+    """The word of RFC 8460 §4.3 for what went wrong."""
+    return _POLICY_FREE[trouble]
+
+
+def ignore(_: TlsResult) -> None:
+    """Where nothing is counted."""
