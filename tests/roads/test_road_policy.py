@@ -1,5 +1,6 @@
 """What policy decides is what happens to clients and letters."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 from tests.roads.smtp_house import Client, House, play
@@ -10,6 +11,7 @@ from pyeonji.mta.policy.lists import DnsList
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.policy.rates import Rate
 from pyeonji.mta.receive.judging import Judge
+from pyeonji.mta.receive.receiver import DoorKind
 from pyeonji.storage.entries import SpecialUse
 
 ZONE = {("bad.example.dbl.example", "A"): ("127.0.1.2",)}
@@ -102,3 +104,24 @@ def test_a_network_has_its_share(tmp_path: Path) -> None:
         await client.close()
 
     play(tmp_path, scene, judge=make)
+
+
+def test_xclient_begins_again_as_another(tmp_path: Path) -> None:
+    """The trusted proxy's client is judged, and stands in Received."""
+
+    async def scene(house: House) -> None:
+        port = await house.listen(DoorKind(xclient=(ip_network("127.0.0.1"),)))
+        client = await Client.open(port)
+        assert "XCLIENT NAME ADDR PORT PROTO HELO" in await client.say("EHLO p", "250")
+        await client.say("XCLIENT ADDR=192.0.2.7 NAME=mail.there.example", "220")
+        await client.say("MAIL FROM:<x@good.example>", "503")
+        await client.say("EHLO there.example", "250")
+        await client.letter("x@good.example", "kim@example.test")
+        await client.close()
+        (letter,) = await house.inbox(house.kim)
+        assert b"from there.example ([192.0.2.7])" in letter
+        client = await Client.open(house.port)
+        assert "XCLIENT" not in await client.say("EHLO p", "250")
+        await client.close()
+
+    play(tmp_path, scene, judge=with_list("reject"))  # type: ignore[arg-type]

@@ -80,6 +80,7 @@ class Connection(asyncio.Protocol):
         "_make_door",
         "_on_end",
         "_out",
+        "_said_peer",
         "_timeout_s",
         "_timer",
         "_tls_context",
@@ -87,6 +88,7 @@ class Connection(asyncio.Protocol):
         "_writable",
         "id",
         "local_port",
+        "network",
         "peer_address",
         "peer_port",
         "tls",
@@ -100,10 +102,23 @@ class Connection(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         tls_context: ssl.SSLContext | None = None,
         on_end: Callable[[Connection], None] = lambda _: None,
+        peer: tuple[str, int] | None = None,
     ) -> None:
+        """Nothing is sent before the transport is there.
+
+        Args:
+            make_door: makes what answers.
+            connection_id: for logs.
+            loop: the running one.
+            tls_context: for STARTTLS.
+            on_end: told when it is over.
+            peer: who it is, where the transport knows only a proxy.
+        """
+        self._said_peer = peer
         self.id = connection_id
         self.peer_address = ""
         self.peer_port = 0
+        self.network: str | None = None  # what the listener counts it by
         self.local_port = 0
         self.tls: TlsFacts | None = None
         self._make_door = make_door
@@ -260,7 +275,9 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")  # noqa: S101 - uvloop's transports are not subclasses
         self._transport = transport  # type: ignore[assignment]
         peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
+        if self._said_peer is not None:
+            self.peer_address, self.peer_port = self._said_peer
+        elif isinstance(peer, tuple):
             self.peer_address, self.peer_port = str(peer[0]), peer[1]
         local = transport.get_extra_info("sockname")
         self.local_port = local[1] if isinstance(local, tuple) else 0

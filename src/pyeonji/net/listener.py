@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from pyeonji.base.networks import within
 from pyeonji.net.connection import Connection, Door
+from pyeonji.net.proxy import BadHeader, receive
 from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S
 from pyeonji.protocol.machine import CLOSED, Machine
 
@@ -20,8 +22,13 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from pyeonji.base.networks import Network
+
 BACKLOG: Final = 1024
 """Connections that the kernel keeps for us until we accept them."""
+
+ACCEPT_PAUSE_S: Final = 0.1
+"""Pause when the kernel has no descriptor for a connection."""
 
 log = structlog.get_logger("pyeonji.net")
 
@@ -93,6 +100,7 @@ class Listener:
         busy: bytes,
         limits: Limits,
         new_id: Callable[[], str],
+        proxies: tuple[Network, ...] = (),
     ) -> None:
         """Nothing is accepted before `start`.
 
@@ -105,6 +113,8 @@ class Listener:
             busy: what a peer over the limits hears before the connection ends.
             limits: of connections.
             new_id: makes connection ids.
+            proxies: whose connections begin with a header of the PROXY
+                protocol.
         """
         self.name = name
         self.make_door = make_door
@@ -117,10 +127,17 @@ class Listener:
         self._new_id = new_id
         self._networks: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
+        self._proxies = proxies
+        self._accepting: asyncio.Task[None] | None = None
+        self._begun: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Accept connections from now on."""
         loop = asyncio.get_running_loop()
+        if self._proxies:
+            self._bound.settimeout(0)
+            self._accepting = loop.create_task(self._accept_all())
+            return
         self._server = await loop.create_server(
             self._accept,
             sock=self._bound,
@@ -133,20 +150,70 @@ class Listener:
         """Take no further connections; those that are go on."""
         if self._server is not None:
             self._server.close()
+        if self._accepting is not None:
+            self._accepting.cancel()
+            self._accepting = None
+            self._bound.close()
 
-    def _accept(self) -> Connection:
+    async def _accept_all(self) -> None:
+        """Accept as `create_server` does, with a look at each one's beginning."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(self._bound)
+            except OSError as error:  # no descriptors left, or gone already
+                log.warning("listener.accept", listener=self.name, reason=str(error))
+                await asyncio.sleep(ACCEPT_PAUSE_S)
+                continue
+            if len(self._begun) >= self._limits.connections:
+                accepted.close()
+                continue
+            task = loop.create_task(self._begin(accepted, str(address[0])))
+            self._begun.add(task)
+            task.add_done_callback(self._begun.discard)
+
+    async def _begin(self, accepted: socket.socket, address: str) -> None:
+        """Read the header of a proxy's connection, then let it begin."""
+        peer = None
+        try:
+            if within(address, self._proxies):
+                source = await receive(accepted)
+                peer = (source.address, source.port) if source is not None else None
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._accept(peer),
+                accepted,
+                ssl=self._tls_context if self._implicit_tls else None,
+                ssl_handshake_timeout=(
+                    HANDSHAKE_TIMEOUT_S if self._implicit_tls else None
+                ),
+            )
+        except (BadHeader, TimeoutError, OSError) as error:
+            log.info(
+                "connection.bad_beginning",
+                listener=self.name,
+                peer=address,
+                reason=str(error) or type(error).__name__,
+            )
+            accepted.close()
+        except BaseException:
+            accepted.close()
+            raise
+
+    def _accept(self, peer: tuple[str, int] | None = None) -> Connection:
         connection = Connection(
             self._open,
             connection_id=self._new_id(),
             loop=asyncio.get_running_loop(),
             tls_context=self._tls_context,
             on_end=self._ended,
+            peer=peer,
         )
         self.connections.add(connection)
         return connection
 
     def _open(self, connection: Connection) -> Door:
-        network = network_of(connection.peer_address)
+        # as it came: XCLIENT gives it another address later
+        network = connection.network = network_of(connection.peer_address)
         if network is not None:
             self._networks[network] += 1
         if len(self.connections) > self._limits.connections or (
@@ -166,7 +233,7 @@ class Listener:
 
     def _ended(self, connection: Connection) -> None:
         self.connections.discard(connection)
-        network = network_of(connection.peer_address)
+        network = connection.network
         if network is not None:
             self._networks[network] -= 1
             if self._networks[network] <= 0:

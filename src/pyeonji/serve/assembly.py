@@ -104,6 +104,7 @@ class Station:
                         per_network=limits.connections_per_network,
                     ),
                     new_id=new_id,
+                    proxies=settings.proxy,
                 )
             )
 
@@ -217,7 +218,11 @@ class Station:
             runner=self._runner,
             policy=self._judge,
         )
-        kind = DoorKind(submission=submission, plaintext_auth=settings.plaintext_auth)
+        kind = DoorKind(
+            submission=submission,
+            plaintext_auth=settings.plaintext_auth,
+            xclient=settings.xclient,
+        )
         return lambda connection: receiver.door(connection, kind)
 
     def _lmtp(self) -> Callable[[Connection], Door]:

@@ -35,6 +35,7 @@ from pyeonji.serve.values import (
     domain_name,
     duration_s,
     endpoint,
+    networks,
     octets,
     one_of,
     path,
@@ -45,6 +46,8 @@ from pyeonji.serve.values import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pyeonji.base.networks import Network
 
 Tls = Literal["none", "starttls", "implicit"]
 
@@ -66,6 +69,8 @@ class ListenerSettings:
     port: int
     tls: Tls = "none"
     plaintext_auth: bool = False
+    proxy: tuple[Network, ...] = ()  # load balancers that speak PROXY
+    xclient: tuple[Network, ...] = ()  # clients that may say who they speak for
 
     @property
     def name(self) -> str:
@@ -364,6 +369,8 @@ class _Reader:
                 address=address,
                 tls=one_of("none", "starttls", "implicit"),
                 plaintext_auth=boolean,
+                proxy=networks,
+                xclient=networks,
             )
             for key in ("protocol", "address"):
                 if key not in wanted:

@@ -74,13 +74,14 @@ class CountedConnection(Connection):
 class TlsListener(Listener):
     """A listener of `Counted` connections, which it can find again."""
 
-    def _accept(self) -> Connection:
+    def _accept(self, peer: tuple[str, int] | None = None) -> Connection:
         connection = CountedConnection(
             self._open,
             connection_id=self._new_id(),
             loop=asyncio.get_running_loop(),
             tls_context=self._tls_context,
             on_end=self._ended,
+            peer=peer,
         )
         self.connections.add(connection)
         return connection

@@ -379,3 +379,35 @@ def test_paths(written: str, path: str) -> None:
     machine.next_event()
     machine.accept()
     assert machine.next_event() == ev.MailAsked(reverse_path=path)
+
+
+def test_xclient_only_where_it_is_allowed() -> None:
+    """Postfix's command is unknown to all whom the operator did not list."""
+    run(
+        """
+        S: 220 mx.test ESMTP Pyeonji
+        C: XCLIENT ADDR=192.0.2.7
+        S: 502 5.5.1 not offered here
+        """
+    )
+
+
+def test_xclient_values() -> None:
+    """Values are xtext; an address of IPv6 has a prefix."""
+    run(
+        """
+        S: 220 mx.test ESMTP Pyeonji
+        C: XCLIENT ADDR=IPV6:2001:db8::7 PORT=4711 NAME=[UNAVAILABLE] HELO=a+2Bb
+        E: ClientTold(name='', address='2001:db8::7', port=4711, helo='a+b')
+        S: 250 2.0.0 ok
+        C: XCLIENT
+        S: 501 5.5.4 *
+        C: XCLIENT ADDR=nowhere
+        S: 501 5.5.4 *
+        C: XCLIENT PORT=99999
+        S: 501 5.5.4 *
+        C: XCLIENT COLOUR=red
+        S: 501 5.5.4 *
+        """,
+        xclient=True,
+    )

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyeonji.mta.policy.rates import Rate, Rates, network_key
+from pyeonji.base.networks import network_key
+from pyeonji.mta.policy.rates import Rate, Rates
 
 
 def test_a_bucket_fills_and_empties() -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from pyeonji.base.networks import within
 from pyeonji.mta.policy.rates import NO_LIMIT, Rate
 
 if TYPE_CHECKING:
+    from pyeonji.base.networks import Network
     from pyeonji.mta.policy.lists import DnsList
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-MAX_REMEMBERED: Final = 4096
-"""Addresses whose membership in the operator's networks is remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +43,3 @@ class PolicyOptions:
     def is_exempt(self, address: str) -> bool:
         """Whether policy leaves a client alone."""
         return bool(self.exempt) and within(address, self.exempt)
-
-
-@lru_cache(maxsize=MAX_REMEMBERED)
-def within(address: str, networks: tuple[Network, ...]) -> bool:
-    """Whether an address is in one of the networks; IPv4 in IPv6 counts as IPv4."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if parsed.version == 6 and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return any(
-        parsed.version == network.version and parsed in network for network in networks
-    )

@@ -6,7 +6,6 @@ rate. What was used longest ago goes first when there are too many keys.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -75,16 +74,3 @@ class Rates:
         filled, at = known
         leaked = max(now - at, 0.0) * self.rate.count / self.rate.seconds
         return max(filled - leaked, 0.0)
-
-
-def network_key(address: str) -> str:
-    """An address's network: /24 or /64; what is no address is itself."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 6 and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return str(
-        ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 64), strict=False)
-    )

@@ -28,6 +28,7 @@ from pyeonji.protocol.smtp.events import (
     AuthResponse,
     BodyChunk,
     BodyEnded,
+    ClientTold,
     ErrorsMounting,
     EtrnAsked,
     ExpandAsked,
@@ -203,6 +204,25 @@ class Door:
     async def _turn(self, event: TurnAsked) -> None:
         await turning.turn(self, event.domains)
 
+    async def _client_told(self, event: ClientTold) -> None:
+        """Begin again with the client that XCLIENT names."""
+        connection = self.connection
+        self.drop()
+        self.visit.close()
+        rest = self.smtp.leave()
+        if event.address is not None:
+            connection.peer_address = event.address
+            connection.peer_port = event.port or 0
+        self.account = None
+        self.smtp = ServerMachine(self.smtp.options, tls=connection.tls is not None)
+        self.machine = self.smtp
+        self.visit = self.receiver.judge.visit(peer_of(connection, self.smtp.options))
+        self.visit.peer.reverse_name = event.name or ""
+        self.visit.peer.helo = event.helo or ""
+        log.info("smtp.xclient", connection=connection.id, peer=connection.peer_address)
+        self.smtp.greet()
+        self.smtp.receive_data(rest)
+
     async def _verbose(self, event: VerboseAsked) -> None:  # noqa: ARG002
         self.smtp.accept()
 
@@ -242,6 +262,7 @@ _ANSWERS: Final[dict[type, Any]] = {
     ExpandAsked: Door._expand,
     EtrnAsked: Door._etrn,
     TurnAsked: Door._turn,
+    ClientTold: Door._client_told,
     VerboseAsked: Door._verbose,
     ErrorsMounting: Door._erring,
     Quit: Door._quit,

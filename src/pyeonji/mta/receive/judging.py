@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from pyeonji.base.networks import network_key
 from pyeonji.mta.policy.decision import ACCEPT, Decision, defer, strongest
 from pyeonji.mta.policy.facts import NOT_CHECKED, Checks, Facts, Stage
 from pyeonji.mta.policy.lists import DnsList, is_sound, look_up
-from pyeonji.mta.policy.rates import Rates, network_key
+from pyeonji.mta.policy.rates import Rates
 from pyeonji.mta.policy.rules import judge
 from pyeonji.storage.names import canonical, domain_of
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.base.networks import within
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.receive.door import Door
 from pyeonji.mta.receive.judging import Judge
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pyeonji.base.clock import Clock
     from pyeonji.base.ids import LetterId
+    from pyeonji.base.networks import Network
     from pyeonji.message.prepare import Prepared
     from pyeonji.mta.needs import Expand, IsLocal
     from pyeonji.mta.options import Options
@@ -37,10 +39,12 @@ class DoorKind:
 
     `submission`: nothing goes before AUTH (RFC 6409 §4.3).
     `plaintext_auth`: AUTH is offered without TLS.
+    `xclient`: clients that may say for whom they speak.
     """
 
     submission: bool = False
     plaintext_auth: bool = False
+    xclient: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,8 @@ class Receiver:
                 connection.tls, plaintext=kind.plaintext_auth
             ),
             plaintext_auth=kind.plaintext_auth,
+            xclient=bool(kind.xclient)
+            and within(connection.peer_address, kind.xclient),
         )
         return replace(options, auth_required=True) if kind.submission else options
 

@@ -26,6 +26,7 @@ from pyeonji.protocol.smtp.parameters import (
 from pyeonji.protocol.smtp.paths import hello_name, is_domain
 from pyeonji.protocol.smtp.replies import encode
 from pyeonji.protocol.smtp.words import Hello, Offer, Verb
+from pyeonji.protocol.smtp.xclient import read_xclient
 from pyeonji.protocol.smtp.xtext import from_base64
 
 if TYPE_CHECKING:
@@ -239,6 +240,13 @@ def _verb(machine: ServerMachine, verb: Verb, _: bytes) -> Told | None:
     return VerboseAsked(), verb
 
 
+def _xclient(machine: ServerMachine, verb: Verb, arguments: bytes) -> Told | None:
+    if not machine.options.xclient:
+        return machine.fault(replies.NOT_OFFERED)
+    told = read_xclient(arguments)
+    return machine.fault(replies.SYNTAX) if told is None else (told, verb)
+
+
 COMMANDS: Final[dict[Verb, Callable[[ServerMachine, Verb, bytes], Told | None]]] = {
     Verb.HELO: _hello,
     Verb.EHLO: _hello,
@@ -258,5 +266,6 @@ COMMANDS: Final[dict[Verb, Callable[[ServerMachine, Verb, bytes], Told | None]]]
     Verb.TURN: _turn,
     Verb.ATRN: _turn,
     Verb.VERB: _verb,
+    Verb.XCLIENT: _xclient,
 }
 """One function for each verb; BDAT is the machine's own."""

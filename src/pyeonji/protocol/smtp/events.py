@@ -152,6 +152,20 @@ class TurnAsked:
     domains: tuple[str, ...]  # empty: all that the client may have
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTold:
+    """*Asks*: XCLIENT of a client that may say for whom it speaks.
+
+    None: not said; "": unknown. The door puts a new machine in this one's
+    place, or says `reply`.
+    """
+
+    name: str | None  # the reverse name
+    address: str | None
+    port: int | None
+    helo: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class VerboseAsked:
     """*Asks*: VERB. After `accept`, `progress` lines go out until the next letter."""
@@ -188,6 +202,7 @@ Event = (
     | StartTlsAsked
     | EtrnAsked
     | TurnAsked
+    | ClientTold
     | VerboseAsked
     | ErrorsMounting
     | Quit

@@ -7,6 +7,7 @@ from typing import Final
 
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
 from pyeonji.protocol.smtp.words import Offer
+from pyeonji.protocol.smtp.xclient import ATTRIBUTES
 
 ALL_OFFERS: Final = frozenset(Offer)
 """STARTTLS belongs only where a certificate is, AUTH where accounts may enter."""
@@ -25,6 +26,7 @@ class Options:
     plaintext_auth: bool = False  # AUTH also without TLS
     auth_required: bool = False  # submission: MAIL only after AUTH (RFC 6409 §4.3)
     tls_required: bool = False  # nothing but hello and STARTTLS before TLS
+    xclient: bool = False  # the client may say for whom it speaks
     banner: str = "Pyeonji"
 
     def __post_init__(self) -> None:
@@ -68,4 +70,6 @@ def extension_lines(options: Options, *, tls: bool) -> tuple[str, ...]:
         lines.append("STARTTLS")
     if Offer.AUTH in offers and options.mechanisms and (tls or options.plaintext_auth):
         lines.append("AUTH " + " ".join(options.mechanisms))
+    if options.xclient:
+        lines.append("XCLIENT " + " ".join(ATTRIBUTES))
     return tuple(lines)

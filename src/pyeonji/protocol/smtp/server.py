@@ -89,6 +89,7 @@ _ACCEPTED: Final[dict[Verb, tuple[int, str, bytes]]] = {
     Verb.TURN: (250, "2.0.0", replies.TURN_OK),
     Verb.ATRN: (250, "2.0.0", replies.TURN_OK),
     Verb.VERB: (250, "2.0.0", replies.VERB_OK),
+    Verb.XCLIENT: (250, "2.0.0", replies.OK),
 }
 _IDLE: Final = frozenset(
     (Verb.NOOP, Verb.RSET, Verb.HELP, Verb.VRFY, Verb.EXPN, Verb.ETRN, Verb.VERB)

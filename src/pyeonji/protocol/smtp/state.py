@@ -43,6 +43,8 @@ def _table() -> dict[tuple[State, Verb], State]:
         (State.START, Verb.STARTTLS): State.START,
         (State.READY, Verb.STARTTLS): State.START,
         (State.READY, Verb.AUTH): State.READY,
+        (State.START, Verb.XCLIENT): State.START,
+        (State.READY, Verb.XCLIENT): State.START,
         (State.READY, Verb.MAIL): State.MAIL,
         (State.READY, Verb.ETRN): State.READY,
         (State.READY, Verb.TURN): State.TURNED,

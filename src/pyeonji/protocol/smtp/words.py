@@ -26,6 +26,7 @@ class Verb(Enum):
     ETRN = b"ETRN"  # RFC 1985 §5
     TURN = b"TURN"  # RFC 821 §3.8; allowed only after AUTH
     ATRN = b"ATRN"  # RFC 2645 §5.2
+    XCLIENT = b"XCLIENT"  # Postfix's, only where a listener allows it
     VERB = b"VERB"  # sendmail's, never standardised
 
     __hash__ = object.__hash__  # members are single; Enum's own is slow Python

@@ -1,0 +1,42 @@
+"""Addresses and the networks they are in."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import Final
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+MAX_REMEMBERED: Final = 4096
+"""Addresses whose membership in networks is remembered."""
+
+
+def parsed(address: str) -> Address | None:
+    """An address; IPv4 in IPv6 is IPv4. None: it is none."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if found.version == 6 and found.ipv4_mapped is not None:
+        return found.ipv4_mapped
+    return found
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def within(address: str, networks: tuple[Network, ...]) -> bool:
+    """Whether an address is in one of the networks."""
+    found = parsed(address)
+    return found is not None and any(
+        found.version == network.version and found in network for network in networks
+    )
+
+
+def network_key(address: str) -> str:
+    """An address's network: /24 or /64; what is no address is itself."""
+    found = parsed(address)
+    if found is None:
+        return address
+    length = 24 if found.version == 4 else 64
+    return str(ipaddress.ip_network((found, length), strict=False))
