@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import spf  # type: ignore[import-untyped]
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.unit.mta_trust.zones import Zone
 
@@ -145,7 +145,7 @@ def test_the_same_as_pyspf(
         )
         patch.setattr(spf, "MAX_VOID_LOOKUPS", 1000)
         patch.setattr(ours, "MAX_VOID", 1000)
-        theirs, _ = spf.check2(ip, sender, helo)
+        theirs, why = spf.check2(ip, sender, helo)
         mine = zone.run(
             check_spf(
                 ip_address(ip),
@@ -155,4 +155,5 @@ def test_the_same_as_pyspf(
                 unix_second=0,
             )
         )
+    assume("trivial recursion" not in why)  # an error to pyspf even behind "all"
     assert mine.result == theirs, mine.reason
