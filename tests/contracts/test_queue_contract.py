@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.contracts.engines import Engine, World, letter, new_letter
@@ -12,7 +13,14 @@ from pyeonji.base.events import Happening, LetterEvent
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
 from pyeonji.storage.content import BlobFile
 from pyeonji.storage.errors import NoSuchLetter, StorageUnavailable
-from pyeonji.storage.queue import Lane, Recipient, RecipientState, Wishes
+from pyeonji.storage.queue import (
+    Lane,
+    LetterFilter,
+    NewLetter,
+    Recipient,
+    RecipientState,
+    Wishes,
+)
 
 DONE = RecipientState.DELIVERED
 
@@ -220,3 +228,58 @@ def test_letters_rest_in_lanes(engine: Engine) -> None:
 
     engine.run(first)
     engine.run(second)
+
+
+def test_letters_are_found_by_what_is_known_of_them(engine: Engine) -> None:
+    """All that a filter says must be so; pages follow each other."""
+
+    async def test(w: World) -> None:
+        queue, office = w.store.queue, w.store.office
+
+        def to(*addresses: str, **more: Any) -> NewLetter:
+            recipients = tuple(Recipient(address=a) for a in addresses)
+            return new_letter(recipients=recipients, **more)
+
+        old = await queue.accept(to("a@Far.test", "b@near.test", accepted_at=50.0))
+        null = await queue.accept(to("a@far.test", reverse_path=""))
+        held = await queue.accept(to("c@near.test", held=True))
+        deferred = await queue.accept(to("d@else.test"))
+        event = LetterEvent(
+            letter_id=deferred.id,
+            at=1.0,
+            kind=Happening.ATTEMPTED,
+            facts={"next_hop": "MX1.else.test [192.0.2.1]:25"},
+        )
+        waits = replace(deferred.recipients[0], last_reply="451 Greylisted, wait")
+        await queue.settle(deferred, [waits], [event])
+        await queue.set_aside("far.test", [(null.id, 9e9)])
+        await queue.keep_lane(
+            Lane(name="far.test", failures=3, until=8e9, error="no route to host")
+        )
+
+        async def found(**wanted: Any) -> list[str]:
+            letters = await office.summaries(LetterFilter(**wanted))
+            return [one.id for one in letters]
+
+        assert await found() == [old.id, null.id, held.id, deferred.id]
+        assert await found(domain="FAR.test") == [old.id, null.id]
+        assert await found(recipient="A@far.test") == [old.id, null.id]
+        assert await found(domain="far.test", sender="") == [null.id]
+        assert await found(sender="@example.test") == [old.id, held.id, deferred.id]
+        assert await found(accepted_before=51.0) == [old.id]
+        assert await found(held=True) == [held.id]
+        assert await found(reason="greyLISTED") == [deferred.id]
+        assert await found(reason="no route") == [null.id]
+        assert await found(next_hop="mx1.else") == [deferred.id]
+        assert await found(next_hop="far.test") == [null.id]
+        first = await office.summaries(limit=3)
+        rest = await office.summaries(after=first[-1].id, limit=3)
+        assert [one.id for one in first + rest] == await found()
+        far, near, other = await office.domains()
+        assert (far.domain, far.letters, far.held) == ("far.test", 2, 0)
+        assert (far.failures, far.until, far.oldest_at) == (3, 8e9, 50.0)
+        assert far.last_reply == "no route to host"
+        assert (near.domain, near.letters, near.held) == ("near.test", 2, 1)
+        assert (other.last_reply, other.failures) == ("451 Greylisted, wait", 0)
+
+    engine.run(test)

@@ -163,6 +163,42 @@ class Summary:
     size_octets: int
     accepted_at: float
     held: bool
+    lane: str = ""  # where it was set aside
+    waits_for: str = ""  # why: what was found when that next hop was called last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilter:
+    """Which letters are meant: those for which all that is said is so.
+
+    Of recipients, only those that still wait count. Texts are looked for without
+    regard to case.
+    """
+
+    sender: str | None = None  # an address, "@domain", or "" for reports
+    recipient: str = ""  # an address
+    domain: str = ""  # of a recipient
+    accepted_before: float | None = None  # Unix seconds
+    reason: str = ""  # part of what was said last, by the next hop or of it
+    next_hop: str = ""  # part of the name of a lane, or of a host that was tried
+    held: bool | None = None
+
+
+ALL_LETTERS: Final = LetterFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainSummary:
+    """A line of `pyeonji queue summary`: what waits for a domain."""
+
+    domain: str
+    letters: int
+    held: int
+    oldest_at: float
+    next_attempt: float  # of those not held; 0.0: all are
+    failures: int = 0  # calls in a row that failed
+    until: float = 0.0  # its next hop is left alone till then
+    last_reply: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,8 +301,17 @@ class Queue(Protocol):
 class QueueOffice(Protocol):
     """All workers' queues, as the command line sees them, server up or down."""
 
-    async def summaries(self) -> list[Summary]:
-        """All letters, oldest first."""
+    async def summaries(
+        self,
+        which: LetterFilter = ALL_LETTERS,
+        *,
+        after: str = "",
+        limit: int | None = None,
+    ) -> list[Summary]:
+        """Letters, oldest first; those behind the id `after`, at most so many."""
+
+    async def domains(self) -> list[DomainSummary]:
+        """What waits for whom, the longest line first."""
 
     async def show(self, letter_id: LetterId) -> Summary:
         """One letter. Raises NoSuchLetter."""

@@ -28,12 +28,12 @@ from pyeonji.storage.errors import NoSuchLetter, OverQuota, StorageUnavailable
 from pyeonji.storage.mailboxes import Delivered
 from pyeonji.storage.names import canonical, canonical_domain, domain_of
 from pyeonji.storage.queue import (
+    DomainSummary,
     Lane,
     NewLetter,
     QueuedLetter,
     Recipient,
     RecipientState,
-    Summary,
 )
 
 
@@ -202,7 +202,7 @@ class MemoryQueue:
 
     # -- as an office
 
-    async def summaries(self) -> list[Summary]:
+    async def domains(self) -> list[DomainSummary]:
         return []
 
     async def retry_domain(self, domain: str) -> int:

@@ -95,9 +95,8 @@ async def _retry(door: Door, domain: str, *, below: bool) -> int:
     office = door.receiver.office
     domains = {domain}
     if below:
-        for summary in await office.summaries():
-            names = (domain_of(r.address) for r in summary.recipients)
-            domains.update(n for n in names if n.endswith(f".{domain}"))
+        names = [one.domain for one in await office.domains()]
+        domains.update(name for name in names if name.endswith(f".{domain}"))
     return sum([await office.retry_domain(name) for name in sorted(domains)])
 
 

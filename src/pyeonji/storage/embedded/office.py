@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from pyeonji.base.events import Happening, LetterEvent
-from pyeonji.base.ids import LetterId
-from pyeonji.storage.embedded import lanes, letters
+from pyeonji.storage.embedded import finding, lanes, letters
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
@@ -21,7 +21,14 @@ from pyeonji.storage.embedded.sqlite import (
 )
 from pyeonji.storage.errors import NoSuchLetter
 from pyeonji.storage.names import canonical, canonical_domain, domain_of
-from pyeonji.storage.queue import Recipient, RecipientState, Summary
+from pyeonji.storage.queue import (
+    ALL_LETTERS,
+    DomainSummary,
+    LetterFilter,
+    Recipient,
+    RecipientState,
+    Summary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,14 +36,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyeonji.base.clock import Clock
+    from pyeonji.base.ids import LetterId
     from pyeonji.storage.content import StoredOctets
 
 MAX_TRACED: Final = 100
 """Letters that a trace by address shows, the latest ones."""
 
-_SUMMARY: Final = (
-    "SELECT id, reverse_path, recipients, size, accepted_at, held FROM letters "
-)
+PAGE: Final = 500
+"""Letters that are changed in one transaction; the server can write in between."""
+
 _recipients = msgspec.json.Decoder(tuple[Recipient, ...])
 _events = msgspec.json.Decoder(list[LetterEvent])
 
@@ -78,37 +86,54 @@ class EmbeddedOffice:
             if path.stem.isdecimal()
         )
 
-    async def summaries(self) -> list[Summary]:
+    async def summaries(
+        self,
+        which: LetterFilter = ALL_LETTERS,
+        *,
+        after: str = "",
+        limit: int | None = None,
+    ) -> list[Summary]:
         """See QueueOffice."""
-        found: list[Summary] = await self._in_thread(lambda: self._summaries("", ()))
-        return found
 
-    def _summaries(self, where: str, bindings: tuple[Any, ...]) -> list[Summary]:
-        found = []
-        for worker, path in self._files():
-            with self._open(path) as connection:
-                found += [
-                    Summary(
-                        id=LetterId(row[0]),
-                        worker=worker,
-                        reverse_path=row[1],
-                        recipients=_recipients.decode(row[2]),
-                        size_octets=row[3],
-                        accepted_at=row[4],
-                        held=bool(row[5]),
-                    )
-                    for row in connection.execute(_SUMMARY + where, bindings)
-                ]
-        return sorted(found, key=lambda summary: summary.accepted_at)
+        def work() -> list[Summary]:
+            found: list[Summary] = []
+            for worker, path in self._files():
+                with self._open(path) as connection:
+                    meant = finding.find(connection, worker, which, after)
+                    found += islice(meant, limit)
+            found.sort(key=lambda letter: letter.id)
+            return found[:limit]
+
+        letters: list[Summary] = await self._in_thread(work)
+        return letters
+
+    async def domains(self) -> list[DomainSummary]:
+        """See QueueOffice."""
+
+        def work() -> list[DomainSummary]:
+            found: dict[str, DomainSummary] = {}
+            for _, path in self._files():
+                with self._open(path) as connection:
+                    finding.by_domain(connection, found)
+            return sorted(found.values(), key=lambda one: (-one.letters, one.domain))
+
+        summaries: list[DomainSummary] = await self._in_thread(work)
+        return summaries
 
     async def show(self, letter_id: LetterId) -> Summary:
         """See QueueOffice."""
-        found = await self._in_thread(
-            lambda: self._summaries("WHERE id = ?", (letter_id,))
-        )
-        if not found:
+
+        def work() -> Summary | None:
+            for worker, path in self._files():
+                with self._open(path) as connection:
+                    found = finding.get(connection, worker, letter_id)
+                if found is not None:
+                    return found
+            return None
+
+        summary: Summary | None = await self._in_thread(work)
+        if summary is None:
             raise NoSuchLetter(letter_id)
-        summary: Summary = found[0]
         return summary
 
     async def octets(self, letter_id: LetterId) -> StoredOctets:
@@ -140,26 +165,33 @@ class EmbeddedOffice:
 
     async def retry(self, letter_ids: Sequence[LetterId]) -> int:
         """See QueueOffice."""
-        wanted = set(letter_ids)
-        return await self._change(
-            lambda connection, _: sum(
-                self._due_now(connection, letter_id, lambda _: True)
-                for letter_id in wanted
-            )
-        )
+        return await self._make_due(letter_ids, lambda _: True)
 
     async def retry_domain(self, domain: str) -> int:
         """See QueueOffice."""
         name = canonical_domain(domain)
+        count, after = 0, ""
+        meant = LetterFilter(domain=name, held=False)
+        while page := await self.summaries(meant, after=after, limit=PAGE):
+            after = page[-1].id
+            count += await self._make_due(
+                [letter.id for letter in page], lambda r: domain_of(r.address) == name
+            )
+        return count
+
+    async def _make_due(
+        self, letter_ids: Sequence[LetterId], meant: Callable[[Recipient], bool]
+    ) -> int:
+        wanted = set(letter_ids)
 
         def change(connection: Database, _: Path) -> int:
-            found = connection.execute("SELECT id FROM letters WHERE held = 0")
-            return sum(
-                self._due_now(
-                    connection, letter_id, lambda r: domain_of(r.address) == name
-                )
-                for (letter_id,) in found.fetchall()
+            domains: set[str] = set()
+            count = sum(
+                self._due_now(connection, letter_id, meant, domains)
+                for letter_id in wanted
             )
+            lanes.make_due(connection, domains)
+            return count
 
         return await self._change(change)
 
@@ -168,6 +200,7 @@ class EmbeddedOffice:
         connection: Database,
         letter_id: str,
         meant: Callable[[Recipient], bool],
+        domains: set[str],
     ) -> bool:
         row = one(
             connection, "SELECT recipients FROM letters WHERE id = ?", (letter_id,)
@@ -193,7 +226,7 @@ class EmbeddedOffice:
                 letter_id,
             ),
         )
-        lanes.make_due(connection, {domain_of(r.address) for r in after if meant(r)})
+        domains.update(domain_of(r.address) for r in after if meant(r))
         return True
 
     async def hold(self, letter_ids: Sequence[LetterId]) -> int:
@@ -210,6 +243,7 @@ class EmbeddedOffice:
 
         def change(connection: Database, _: Path) -> int:
             count = 0
+            domains: set[str] = set()
             for letter_id in wanted:
                 row = one(
                     connection,
@@ -226,7 +260,8 @@ class EmbeddedOffice:
                     (msgspec.json.encode(events).decode(), letter_id),
                 )
                 if not held:
-                    self._due_now(connection, letter_id, lambda _: True)
+                    self._due_now(connection, letter_id, lambda _: True, domains)
+            lanes.make_due(connection, domains)
             return count
 
         return await self._change(change)

@@ -1,0 +1,105 @@
+"""`pyeonji queue`: what a person sees and changes, with the server down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from pyeonji.serve.cli import app
+from pyeonji.storage.embedded import open_store
+from pyeonji.storage.queue import Lane, NewLetter, Recipient
+
+
+class Desk:
+    """The command line over a queue of five letters."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.config = folder / "pyeonji.toml"
+        self.config.write_text(f'hostname = "mx.example.test"\ndata = "{self.data}"\n')
+        asyncio.run(self._fill())
+
+    async def _fill(self) -> None:
+        store = await open_store(self.data, worker=0)
+        ids = []
+        for number, address in enumerate(
+            ("a@far.test", "b@far.test", "c@near.test", "d@near.test", "e@near.test")
+        ):
+            letter = NewLetter(
+                reverse_path="" if number == 4 else f"kim{number}@example.test",
+                recipients=(Recipient(address=address),),
+                content=b"Subject: x\r\n\r\n",
+                prefix=b"",
+                accepted_at=1000.0 if number < 3 else 4e9,
+            )
+            ids.append((await store.queue.accept(letter)).id)
+        await store.queue.set_aside("far.test", [(name, 9e9) for name in ids[:2]])
+        await store.queue.keep_lane(
+            Lane(name="far.test", failures=2, until=8e9, error="[1;31mno route")
+        )
+        await store.close()
+
+    def say(self, *words: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, ["--config", str(self.config), *words])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.say("queue", *words, "--json"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_a_summary_tells_how_it_is_with_each_domain(desk: Desk) -> None:
+    text = desk.say("queue", "summary")
+    near, far = text.splitlines()[1:]
+    assert near.split()[:3] == ["near.test", "3", "0"]
+    assert far.split()[:3] == ["far.test", "2", "0"]
+    assert "down (2 calls)" in far
+    assert "no route" in far
+    assert "\x1b" not in text
+    assert desk.json("summary", "--limit", "1")[0]["domain"] == "near.test"
+
+
+def test_lists_are_limited_and_say_so(desk: Desk) -> None:
+    assert "more than these 2" in desk.say("queue", "list", "--limit", "2")
+    assert len(desk.json("list", "--limit", "0")) == 5
+    assert len(desk.json("list", "--to-domain", "far.test")) == 2
+    assert len(desk.json("list", "--reason", "NO ROUTE")) == 2
+    assert len(desk.json("list", "--from", "<>")) == 1
+    assert len(desk.json("list", "--older", "1h")) == 3
+    assert "no such letters" in desk.say("queue", "list", "--to", "x@far.test")
+    assert "in its turn" in desk.say("queue", "list", "--to-domain", "far.test")
+
+
+def test_what_is_meant_is_changed_and_nothing_else(desk: Desk) -> None:
+    assert desk.json("hold", "--to-domain", "near.test", "--older", "1h") == {
+        "letters": 1
+    }
+    assert len(desk.json("list", "--held")) == 1
+    assert "1 letter released" in desk.say("queue", "release", "--all")
+    assert desk.json("retry", "--next-hop", "far.test") == {"letters": 2}
+    assert {one["lane"] for one in desk.json("list")} == {""}
+    assert desk.json("remove", "--from", "@example.test") == {"letters": 4}
+    assert [one["from"] for one in desk.json("list")] == [""]
+
+
+@pytest.mark.parametrize("words", [(), ("--all", "--to", "a@b"), ("01J", "--all")])
+def test_nothing_is_changed_by_mistake(desk: Desk, words: tuple[str, ...]) -> None:
+    """Neither everything by saying nothing, nor more than was meant."""
+    os.environ.setdefault("COLUMNS", "200")
+    desk.say("queue", "remove", *words, code=2)
+    assert len(desk.json("list")) == 5
+
+
+def test_a_time_that_is_none_is_refused(desk: Desk) -> None:
+    assert "90s" in desk.say("queue", "hold", "--older", "soon", code=2)
