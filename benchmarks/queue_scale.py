@@ -106,7 +106,7 @@ def memory_mib(pid: int) -> float:
 async def start(program: str, config: Path) -> tuple[subprocess.Popen[bytes], float]:
     """Start a server; the seconds until it was ready."""
     began = time.monotonic()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: ASYNC220 - a moment
         [program, "--config", config, "serve"],
         stdout=subprocess.PIPE,
         stderr=(config.parent / "log").open("ab"),
