@@ -16,7 +16,31 @@ from pyeonji.storage.names import canonical_domain
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-MAX_VALUE: Final = r'"(?:[^"\\]|\\.)*"|[^\s;"]+'
+MAX_VALUE: Final = 64 * 1024
+"""Octets of a field that are read."""
+
+MAX_RESULTS: Final = 100
+"""Results of a field that are read."""
+
+MAX_TEXT: Final = 300
+"""Characters of one value or comment that are written."""
+
+_LINE: Final = 78  # RFC 5322 §2.1.1
+
+# RFC 2045 §5.1, and what an address or a domain may be without quotes
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
+_ADDRESS: Final = re.compile(
+    r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~]*@[0-9A-Za-z_](?:[0-9A-Za-z_.\-]*[0-9A-Za-z_])?"
+)
+_UNSHOWABLE: Final = re.compile(r"[^\x20-\x7e]+")
+_COMMENT_SPECIAL: Final = re.compile(r"([()\\])")
+_ESCAPED: Final = r"\\\1"
+_QUOTED_SPECIAL: Final = re.compile(r'(["\\])')
+
+_OUTSIDE: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|\(|[^"(]++', re.DOTALL)
+_INSIDE: Final = re.compile(rb"\\.|[()\\]|[^()\\]++", re.DOTALL)
+_WORD: Final = re.compile(rb"[^\s;()<>\"\\,=]+")
+_VALUE: Final = r'"(?:[^"\\]|\\.)*"|[^\s;"]+'
 _METHOD: Final = re.compile(
     r"\s*([A-Za-z0-9_\-]+)\s*(?:/\s*([0-9]+)\s*)?=\s*([A-Za-z0-9_\-]+)"
 )
