@@ -21,7 +21,7 @@ EVERY_OTHER_DOMAIN: Final = "*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where mail for a domain goes instead of its MX.
+    """Where mail for a domain goes instead of its MX, or that of its senders.
 
     `hosts` (name or address, port) are tried in the order given. With `user`
     the next hop is asked to authenticate us; a password as it is goes only
@@ -29,7 +29,8 @@ class Route:
     hop's certificate against its name in `hosts`, and then TLS is not optional.
     """
 
-    domain: str
+    domain: str = ""  # of recipients
+    sender: str = ""  # or of senders
     hosts: tuple[tuple[str, int], ...]
     user: str = ""
     password: str = field(default="", repr=False)

@@ -154,6 +154,16 @@ class Resolver:
         return self._resolver
 
 
+def a_labels(name: str) -> str:
+    """A domain in lower case, as DNS has it; "" if it can't be one."""
+    try:
+        codec = dns.name.IDNA_2008_UTS_46 if not name.isascii() else None
+        text = dns.name.from_text(name.rstrip(".") + ".", idna_codec=codec).to_text()
+    except (dns.exception.DNSException, UnicodeError):
+        return ""
+    return text.rstrip(".").lower()
+
+
 def _nameserver(text: str) -> dns.nameserver.Nameserver:
     host, colon, port = text.rpartition(":")
     if not colon or ("]" not in host and ":" in host):  # a bare IPv6 address

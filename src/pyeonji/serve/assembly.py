@@ -6,8 +6,10 @@ is passed in here as a callable.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.clock import SystemClock
@@ -17,13 +19,16 @@ from pyeonji.mda.aliases import Aliases
 from pyeonji.mda.deliver import Deliverer
 from pyeonji.mra import imap, pop3
 from pyeonji.mta.options import Options as MtaOptions
-from pyeonji.mta.options import Route
+from pyeonji.mta.options import Route, Source
 from pyeonji.mta.queue.runner import Runner
 from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.receive.receiver import DoorKind, Receiver
+from pyeonji.mta.relay.policies import StsPolicies
 from pyeonji.mta.relay.relay import Relay
+from pyeonji.mta.relay.sts import MAX_POLICY_OCTETS
 from pyeonji.mta.trace import from_clause, received
 from pyeonji.net.dns import Resolver
+from pyeonji.net.https import request
 from pyeonji.net.listener import Limits, Listener, connection_ids
 from pyeonji.net.tls import ServerContext, client_context, reload, server_context
 from pyeonji.serve.configuration import Configuration, ConfigurationError
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from pyeonji.serve.configuration import ListenerSettings, RouteSettings
     from pyeonji.serve.supervisor import WorkerStart
     from pyeonji.storage.authentication import Authenticator
+    from pyeonji.storage.tls import TlsResult
 
 BUSY: Final = {
     "smtp": b"421 4.7.0 too many connections, come back later\r\n",
@@ -66,6 +72,7 @@ class Station:
         clock: Clock,
     ) -> None:
         self.listeners: list[Listener] = []
+        self._refreshing: asyncio.Future[None] | None = None
         self._start = start
         self._store = store
         self._contexts = contexts
@@ -152,6 +159,8 @@ class Station:
 
     async def close(self) -> None:
         """Finish deliveries under way and close what is kept."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
         await self._runner.stop()
         await self._store.close()
         self._authenticator.close()
@@ -182,8 +191,45 @@ class Station:
         )
         self._deliverer = Deliverer(self._aliases, self._store.mail)
         resolver = _resolver(configuration)
-        self._relay = Relay(self._options, resolver)
+        self._relay = Relay(
+            self._options,
+            resolver,
+            note=self._note_tls,
+            policies=self._sts(configuration, resolver),
+        )
         self._judge = Judge(configuration.policy, clock=self._clock, ask=resolver.ask)
+
+    def _sts(
+        self, configuration: Configuration, resolver: Resolver
+    ) -> StsPolicies | None:
+        """Other domains' policies; one worker keeps them fresh for all."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            self._refreshing = None
+        if not configuration.relay.mta_sts:
+            return None
+        policies = StsPolicies(
+            ask=resolver.ask,
+            store=self._store.tls,
+            clock=self._clock,
+            note=self._note_tls,
+            fetch=partial(
+                request,
+                "GET",
+                ask=resolver.ask,
+                limit_octets=MAX_POLICY_OCTETS,
+                private=configuration.relay.private_addresses,
+            ),
+        )
+        if self._start.number == 0:
+            self._refreshing = asyncio.ensure_future(policies.keep_fresh())
+        return policies
+
+    def _note_tls(self, result: TlsResult) -> None:
+        """Count what TLS with a next hop came to, for reports (RFC 8460 §4.1)."""
+        if self._configuration.reports.send:
+            day = time.strftime("%Y-%m-%d", time.gmtime(self._clock.time()))
+            self._store.tls.count(result, day)
 
     def _door_maker(self, settings: ListenerSettings) -> Callable[[Connection], Door]:
         """What answers connections of a listener."""
@@ -353,14 +399,20 @@ def mta_options(configuration: Configuration) -> MtaOptions:
     Raises:
         ConfigurationError: a password or certificate file can't be read.
     """
-    routes = (_route(each) for each in configuration.routes)
+    routes = [_route(each) for each in configuration.routes]
     return MtaOptions(
         hostname=configuration.hostname,
         max_message_octets=configuration.limits.message_octets,
         max_recipients=configuration.limits.recipients,
         retry=configuration.queue.retry_s,
         expire=configuration.queue.expire_s,
-        routes={route.domain: route for route in routes},
+        routes={route.domain: route for route in routes if route.domain},
+        sender_routes={route.sender: route for route in routes if route.sender},
+        sources={
+            each.domain: Source(v4=each.v4, v6=each.v6)
+            for each in configuration.sources
+        },
+        dane=configuration.relay.dane,
         own_endpoints=frozenset(
             (each.host, each.port)
             for each in configuration.listeners
@@ -380,6 +432,7 @@ def _route(settings: RouteSettings) -> Route:
         password = lines[0] if lines else ""
     return Route(
         domain=canonical_domain(settings.domain),
+        sender=canonical_domain(settings.sender),
         hosts=settings.next_hops,
         user=settings.user,
         password=password,

@@ -20,12 +20,16 @@ from pyeonji.serve.settings import (
     DoctorSettings,
     MtaStsSettings,
     PublishSettings,
+    RelaySettings,
     ReportSettings,
+    SourceSettings,
     read_acme,
     read_doctor,
     read_mta_sts,
     read_publish,
+    read_relay,
     read_reports,
+    read_sources,
 )
 from pyeonji.serve.toml_lines import line_of
 from pyeonji.serve.values import (
@@ -81,9 +85,13 @@ class ListenerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
-    """Where mail for a domain goes, instead of its MX; "*" is every other one."""
+    """Where mail for a domain goes, instead of its MX; "*" is every other one.
 
-    domain: str
+    Or that of a domain's senders, whatever its recipients'.
+    """
+
+    domain: str  # of recipients; "" with `sender`
+    sender: str  # domain of senders; "" with `domain`
     next_hops: tuple[tuple[str, int], ...]
     tls: Literal["opportunistic", "required", "none"] = "opportunistic"
     user: str = ""
@@ -176,6 +184,8 @@ class Configuration:
     publish: PublishSettings = field(default_factory=PublishSettings)
     mta_sts: MtaStsSettings | None = None
     reports: ReportSettings = field(default_factory=ReportSettings)
+    relay: RelaySettings = field(default_factory=RelaySettings)
+    sources: tuple[SourceSettings, ...] = ()
     acme: AcmeSettings | None = None
     doctor: DoctorSettings = field(default_factory=DoctorSettings)
 
@@ -238,6 +248,8 @@ class _Reader:
             publish=dict,
             mta_sts=dict,
             reports=dict,
+            relay=dict,
+            source=list,
             acme=dict,
             doctor=dict,
             policy=dict,
@@ -313,6 +325,8 @@ class _Reader:
             "publish": read_publish(table, wanted.pop("publish", {})),
             "reports": read_reports(table, wanted.pop("reports", {})),
             "doctor": read_doctor(table, wanted.pop("doctor", {})),
+            "relay": read_relay(table, wanted.pop("relay", {})),
+            "sources": read_sources(table, wanted.pop("source", [])),
         }
         if "mta_sts" in wanted:
             read_values["mta_sts"] = read_mta_sts(table, wanted.pop("mta_sts"))
@@ -397,6 +411,7 @@ class _Reader:
                 tree,
                 where,
                 domain=text,
+                sender=text,
                 next_hop=_next_hops,
                 tls=one_of("opportunistic", "required", "none"),
                 user=text,
@@ -404,9 +419,11 @@ class _Reader:
                 verify=boolean,
                 ca=path(self._folder),
             )
-            for key in ("domain", "next_hop"):
-                if key not in wanted:
-                    raise ValueRefused("is missing", (*where, key))
+            if "next_hop" not in wanted:
+                raise ValueRefused("is missing", (*where, "next_hop"))
+            if ("domain" in wanted) == ("sender" in wanted):
+                raise ValueRefused("must have domain or sender", where)
+            wanted = {"domain": "", "sender": "", **wanted}
             if ("user" in wanted) != ("password_file" in wanted):
                 raise ValueRefused("user and password_file go together", where)
             wanted["verify"] = _verifies(wanted, where)

@@ -16,6 +16,7 @@ from pyeonji.serve.values import (
     text,
     texts,
 )
+from pyeonji.storage.names import canonical_domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +70,24 @@ class ReportSettings:
     def tls_address(self, domain: str) -> str:
         """Who gets TLS reports about a domain; "" nobody."""
         return _in_domain(self.tls, domain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """What is asked of next hops that others name."""
+
+    dane: bool = True  # where DNS is validated
+    mta_sts: bool = True
+    private_addresses: bool = False  # policies may come from there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """Addresses of ours that letters of a sender's domain go out from."""
+
+    domain: str
+    v4: str = ""
+    v6: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +148,36 @@ def read_reports(table: Table, tree: dict[str, Any]) -> ReportSettings:
     return ReportSettings(
         **table(tree, ("reports",), dmarc=text, tls=text, send=boolean)
     )
+
+
+def read_relay(table: Table, tree: dict[str, Any]) -> RelaySettings:
+    """`[relay]`."""
+    wanted = table(
+        tree, ("relay",), dane=boolean, mta_sts=boolean, private_addresses=boolean
+    )
+    return RelaySettings(**wanted)
+
+
+def read_sources(table: Table, trees: list[Any]) -> tuple[SourceSettings, ...]:
+    """All of `[[source]]`."""
+    found: dict[str, SourceSettings] = {}
+    for index, tree in enumerate(trees):
+        where = ("source", index)
+        wanted = table(tree, where, domain=text, addresses=_addresses)
+        for key in ("domain", "addresses"):
+            if not wanted.get(key):
+                raise ValueRefused("is missing", (*where, key))
+        name = canonical_domain(wanted["domain"])
+        if name in found:
+            raise ValueRefused("has addresses already", (*where, "domain"))
+        four = [one for one in wanted["addresses"] if ":" not in one]
+        six = [one for one in wanted["addresses"] if ":" in one]
+        if len(four) > 1 or len(six) > 1:
+            raise ValueRefused(
+                "one of IPv4 and one of IPv6 at most", (*where, "addresses")
+            )
+        found[name] = SourceSettings(domain=name, v4="".join(four), v6="".join(six))
+    return tuple(found.values())
 
 
 def read_acme(table: Table, tree: dict[str, Any], folder: Path) -> AcmeSettings:

@@ -20,8 +20,8 @@ from pyeonji.mda.deliver import Placed
 from pyeonji.message.prepare import Prepared
 from pyeonji.mta.options import Options, Timeouts
 from pyeonji.mta.queue.runner import Runner
+from pyeonji.mta.relay.policies import StsPolicies
 from pyeonji.mta.relay.relay import Relay
-from pyeonji.mta.relay.results import TlsResult
 from pyeonji.storage.content import BlobFile, Content, Spool, StoredOctets
 from pyeonji.storage.directory import Account, Alias, Domain
 from pyeonji.storage.errors import NoSuchLetter, OverQuota, StorageUnavailable
@@ -35,6 +35,7 @@ from pyeonji.storage.queue import (
     Recipient,
     RecipientState,
 )
+from pyeonji.storage.tls import TlsResult
 
 
 class MemorySpool:
@@ -353,6 +354,7 @@ class World:
     zone: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     secure: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
+    policies: StsPolicies | None = None
 
     def __post_init__(self) -> None:
         self.queue = MemoryQueue(self.clock)
@@ -369,6 +371,7 @@ class World:
             self.options,
             names,  # type: ignore[arg-type]
             note=self.results.append,
+            policies=self.policies,
         )
         self.runner = Runner(
             options=self.options,

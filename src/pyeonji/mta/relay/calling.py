@@ -15,8 +15,8 @@ import structlog
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.mta.queue.plan import Fate, fate, status_of
 from pyeonji.mta.relay.dane import Unreadable, verify
-from pyeonji.mta.relay.guard import NO_POLICY, Guard, Policy, Proof, guard_for
-from pyeonji.mta.relay.results import TlsResult, ignore, result_type
+from pyeonji.mta.relay.guard import Guard, Proof, guard_for
+from pyeonji.mta.relay.results import ignore, result_type
 from pyeonji.mta.relay.session import Session, event_of
 from pyeonji.net.errors import TlsFailed, TlsTrouble, Unreachable
 from pyeonji.net.race import race
@@ -26,6 +26,7 @@ from pyeonji.protocol.smtp.client import ClientMachine, ClientOptions
 from pyeonji.protocol.smtp.outcomes import AuthDone, Greeted, HelloDone, TlsReady
 from pyeonji.protocol.smtp.words import Offer
 from pyeonji.storage.queue import TlsWish
+from pyeonji.storage.tls import NO_POLICY, Policy, TlsResult
 
 if TYPE_CHECKING:
     import ssl
@@ -235,7 +236,9 @@ class Caller:
             else:
                 if number == 0:
                     broken = None
-                    if open_stream.tls is None:
+                    if guard.not_named:
+                        broken = TlsFailed(guard.not_named, TlsTrouble.NOT_NAMED)
+                    elif open_stream.tls is None:
                         broken = TlsFailed("no STARTTLS", TlsTrouble.REFUSED)
                     self._count(target, way, guard, open_stream, broken)
                 return session

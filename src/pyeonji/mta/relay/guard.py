@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.mta.relay.sts import Mode
 from pyeonji.net.errors import TlsFailed, TlsTrouble
 from pyeonji.storage.queue import TlsWish
+from pyeonji.storage.tls import NO_POLICY, Policy
 
 if TYPE_CHECKING:
     from pyeonji.mta.relay.dane import Dane
@@ -33,18 +34,6 @@ class Proof(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Whose wish a guard is, as reports tell it (RFC 8460 §4.4)."""
-
-    kind: str = "no-policy-found"  # "tlsa" or "sts"
-    lines: tuple[str, ...] = ()
-    mx: tuple[str, ...] = ()
-
-
-NO_POLICY: Final = Policy()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """What a host must show, and what follows if it does not.
 
@@ -58,6 +47,7 @@ class Guard:
     dane: Dane | None = None
     names: tuple[str, ...] = ()  # for usage 2 of DANE (RFC 7672 §3.2.2)
     wish: TlsWish = TlsWish.USUAL
+    not_named: str = ""  # what is wrong already, and is only to be reported
 
     @property
     def reason(self) -> str:
@@ -102,18 +92,20 @@ def guard_for(
     if policy is not None and policy.mode is not Mode.NONE:
         wanted = Policy(kind="sts", lines=policy.lines(), mx=policy.mx)
         enforced = policy.mode is Mode.ENFORCE and not yielding
-        covered = policy.covers(target.host)
-        if not covered and (enforced or required):
-            raise TlsFailed(
+        not_named = ""
+        if not policy.covers(target.host):
+            not_named = (
                 f"{target.host} is none of the hosts that the domain's MTA-STS"
-                " policy names",
-                TlsTrouble.NOT_NAMED,
+                " policy names"
             )
+            if enforced or required:
+                raise TlsFailed(not_named, TlsTrouble.NOT_NAMED)
         return Guard(
-            proof=Proof.PKIX if covered else Proof.NOTHING,
+            proof=Proof.NOTHING if not_named else Proof.PKIX,
             binding=enforced or required,
             policy=wanted,
             wish=wish,
+            not_named=not_named,
         )
     if required:
         if not target.secure:

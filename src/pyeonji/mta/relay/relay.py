@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.relay.calling import Dial
     from pyeonji.mta.relay.dane import Dane
     from pyeonji.mta.relay.nexthop import Target
+    from pyeonji.mta.relay.policies import StsPolicies
     from pyeonji.mta.relay.results import Note
     from pyeonji.mta.relay.session import Session
     from pyeonji.mta.relay.way import Way
@@ -55,6 +56,7 @@ class Relay:
         dial: Dial = dial,
         *,
         note: Note = ignore,
+        policies: StsPolicies | None = None,
     ) -> None:
         """Nothing is called yet.
 
@@ -63,7 +65,9 @@ class Relay:
             resolver: answers `next_hops`.
             dial: opens connections.
             note: counts what TLS came to.
+            policies: MTA-STS of domains; None: it is not looked at.
         """
+        self._policies = policies
         self._options = options
         self._resolver = resolver
         self._caller = Caller(options, dial, self._tlsa, note)
@@ -92,7 +96,8 @@ class Relay:
         if isinstance(found, NoNextHop):
             fate = Fate.NEVER if found.permanent else Fate.LATER
             raise CallFailed(fate, found.status, found.text)
-        return await self._caller.call(found, way)
+        policy = await self._policies.policy(way.domain) if self._policies else None
+        return await self._caller.call(found, way, policy)
 
     async def _tlsa(self, target: Target) -> Dane | None:
         """Secure TLSA records of a host. Raises Unreadable."""

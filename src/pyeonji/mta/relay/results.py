@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-from pyeonji.mta.relay.guard import NO_POLICY, Policy
 from pyeonji.net.errors import TlsTrouble
+from pyeonji.storage.tls import TlsResult
 
 _POLICY_FREE: Final = {
     TlsTrouble.BROKEN: "validation-failure",
@@ -18,19 +17,6 @@ _POLICY_FREE: Final = {
     TlsTrouble.MISMATCH: "validation-failure",
     TlsTrouble.NOT_NAMED: "validation-failure",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsResult:
-    """One session with a host of a domain."""
-
-    domain: str  # the policy domain: of the recipients
-    policy: Policy = NO_POLICY
-    failure: str = ""  # a result type (RFC 8460 §4.3), "": TLS was as asked
-    mx: str = ""
-    address: str = ""  # of the host
-    source: str = ""  # ours
-    reason: str = ""  # for people
 
 
 Note = Callable[[TlsResult], None]

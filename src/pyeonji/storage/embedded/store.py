@@ -24,6 +24,7 @@ from pyeonji.storage.embedded.queue import EmbeddedQueue
 from pyeonji.storage.embedded.searching import Searcher
 from pyeonji.storage.embedded.sqlite import connect, errors_named, make_folder
 from pyeonji.storage.embedded.threads import Mailbag
+from pyeonji.storage.embedded.tlsrecords import EmbeddedTlsRecords
 from pyeonji.storage.errors import NoSuchAccount, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -175,6 +176,7 @@ class Store:
         mail: everybody's mailboxes.
         queue: this worker's letters (None for the command line).
         office: all workers' letters.
+        tls: what is known of TLS with other hosts.
         sealer: for credentials that keep the password sealed.
     """
 
@@ -210,6 +212,7 @@ class Store:
             self._notices,
             self._threads,
         )
+        self.tls = EmbeddedTlsRecords(data / "tls.db", self._threads)
         self._queue: EmbeddedQueue | None = None
         if worker is not None:
             if worker == 0:
@@ -252,6 +255,7 @@ class Store:
         await loop.run_in_executor(None, self._shop.close)
         if self._queue is not None:
             await loop.run_in_executor(None, self._queue.close)
+        await loop.run_in_executor(None, self.tls.close)
         self._threads.shutdown(wait=True)
         self.directory.close()
         if self._release is not None:

@@ -1,0 +1,252 @@
+"""Policies of other domains and results of TLS: one small file for all workers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import structlog
+
+from pyeonji.storage.embedded.sqlite import connect, errors_named
+from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.tls import (
+    MAX_FAILURE_ROWS,
+    Counted,
+    KeptPolicy,
+    Policy,
+    TlsResult,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from pyeonji.storage.embedded.sqlite import Database
+
+T = TypeVar("T")
+
+FLUSH_S: Final = 2.0
+"""Results of so many seconds are written together."""
+
+MAX_UNWRITTEN: Final = 10_000
+"""Kinds of results that wait for a disk that fails; more are dropped."""
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE policies (
+        domain TEXT PRIMARY KEY,
+        id TEXT NOT NULL,
+        octets BLOB NOT NULL,
+        fetched_at REAL NOT NULL,
+        max_age INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE results (
+        day TEXT NOT NULL,
+        domain TEXT NOT NULL,
+        policy TEXT NOT NULL,           -- JSON: kind, lines, mx
+        failure TEXT NOT NULL,
+        mx TEXT NOT NULL,
+        address TEXT NOT NULL,
+        source TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        sessions INTEGER NOT NULL,
+        PRIMARY KEY (day, domain, policy, failure, mx, address, source)
+    ) WITHOUT ROWID;
+    """,
+)
+
+log = structlog.get_logger("pyeonji.storage")
+
+
+class EmbeddedTlsRecords:
+    """See PolicyStore and ResultStore."""
+
+    def __init__(self, path: Path, pool: Executor) -> None:
+        self._pool = pool
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._database = connect(path, MIGRATIONS, synchronous="FULL", cache_kib=256)
+        self._unwritten: Counter[tuple[str, TlsResult]] = Counter()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Write what was counted and close the file (blocks)."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        waiting, self._unwritten = self._unwritten, Counter()
+        try:
+            self._write(waiting)
+        except StorageUnavailable:
+            log.exception("tls_results.lost", sessions=waiting.total())
+        with self._lock:
+            self._database.close()
+
+    async def _in_thread(self, call: Callable[[Database], T]) -> T:
+        def work() -> T:
+            with self._lock, errors_named():
+                return call(self._database)
+
+        return await self._loop.run_in_executor(self._pool, work)
+
+    # -- policies
+
+    async def policy(self, domain: str) -> KeptPolicy | None:
+        """See PolicyStore."""
+        rows = await self._in_thread(
+            lambda d: d.execute(_POLICY + "WHERE domain = ?", (domain,)).fetchall()
+        )
+        return _kept(rows[0]) if rows else None
+
+    async def keep_policy(self, kept: KeptPolicy) -> None:
+        """See PolicyStore."""
+        row = (kept.domain, kept.id, kept.octets, kept.fetched_at, kept.max_age_s)
+        await self._in_thread(
+            lambda d: d.execute(
+                "INSERT OR REPLACE INTO policies VALUES (?, ?, ?, ?, ?)", row
+            )
+        )
+
+    async def policies(self, expire_before: float) -> list[KeptPolicy]:
+        """See PolicyStore."""
+        rows = await self._in_thread(
+            lambda d: d.execute(
+                _POLICY + "WHERE fetched_at + max_age < ?", (expire_before,)
+            ).fetchall()
+        )
+        return [_kept(row) for row in rows]
+
+    async def drop_policies(self, expired_before: float) -> None:
+        """Forget those whose time was over then."""
+        await self._in_thread(
+            lambda d: d.execute(
+                "DELETE FROM policies WHERE fetched_at + max_age < ?",
+                (expired_before,),
+            )
+        )
+
+    # -- results
+
+    def count(self, result: TlsResult, day: str) -> None:
+        """See ResultStore."""
+        if not result.failure:
+            result = result.without_details()  # a report tells only how many
+        if self._closed or len(self._unwritten) >= MAX_UNWRITTEN:
+            return
+        self._unwritten[day, result] += 1
+        if self._timer is None:
+            self._timer = self._loop.call_later(FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self._timer = None
+        waiting, self._unwritten = self._unwritten, Counter()
+        writing = self._loop.run_in_executor(self._pool, self._write, waiting)
+        writing.add_done_callback(lambda done: self._written(done, waiting))
+
+    def _written(
+        self, done: asyncio.Future[None], waiting: Counter[tuple[str, TlsResult]]
+    ) -> None:
+        if done.cancelled() or done.exception() is None:
+            return
+        log.error("tls_results.not_written", exc_info=done.exception())
+        if not self._closed:
+            self._unwritten.update(waiting)
+            self._timer = self._timer or self._loop.call_later(FLUSH_S, self._flush)
+
+    def _write(self, waiting: Counter[tuple[str, TlsResult]]) -> None:
+        if not waiting:
+            return
+        with self._lock, errors_named(), self._database as database:
+            for (day, result), sessions in waiting.items():
+                _add(database, day, result, sessions)
+
+    async def settled(self) -> None:
+        """Write now what was counted (for tests and reports)."""
+        waiting, self._unwritten = self._unwritten, Counter()
+        await self._loop.run_in_executor(self._pool, self._write, waiting)
+
+    async def reportable(self, before: str) -> list[tuple[str, str]]:
+        """See ResultStore."""
+        return await self._in_thread(
+            lambda d: d.execute(
+                "SELECT DISTINCT day, domain FROM results WHERE day < ?"
+                " ORDER BY day, domain",
+                (before,),
+            ).fetchall()
+        )
+
+    async def results(self, day: str, domain: str) -> list[Counted]:
+        """See ResultStore."""
+        rows = await self._in_thread(
+            lambda d: d.execute(
+                "SELECT policy, failure, mx, address, source, reason, sessions"
+                " FROM results WHERE day = ? AND domain = ?",
+                (day, domain),
+            ).fetchall()
+        )
+        return [_counted(domain, row) for row in rows]
+
+    async def forget_results(self, days: Sequence[tuple[str, str]]) -> None:
+        """See ResultStore."""
+        await self._in_thread(
+            lambda d: d.executemany(
+                "DELETE FROM results WHERE day = ? AND domain = ?", days
+            )
+        )
+
+
+_POLICY: Final = "SELECT domain, id, octets, fetched_at, max_age FROM policies "
+
+
+def _kept(row: tuple[Any, ...]) -> KeptPolicy:
+    return KeptPolicy(
+        domain=row[0], id=row[1], octets=row[2], fetched_at=row[3], max_age_s=row[4]
+    )
+
+
+def _add(database: Database, day: str, result: TlsResult, sessions: int) -> None:
+    """Count; a domain that fails in too many ways is counted roughly."""
+    if result.failure:
+        rows = database.execute(
+            "SELECT count(*) FROM results WHERE day = ? AND domain = ?",
+            (day, result.domain),
+        ).fetchall()
+        if rows[0][0] >= MAX_FAILURE_ROWS:
+            result = result.without_details()
+    policy = result.policy
+    database.execute(
+        "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions",
+        (
+            day,
+            result.domain,
+            json.dumps([policy.kind, policy.lines, policy.mx]),
+            result.failure,
+            result.mx,
+            result.address,
+            result.source,
+            result.reason[:500],
+            sessions,
+        ),
+    )
+
+
+def _counted(domain: str, row: tuple[Any, ...]) -> Counted:
+    kind, lines, mx = json.loads(row[0])
+    return Counted(
+        result=TlsResult(
+            domain=domain,
+            policy=Policy(kind=kind, lines=tuple(lines), mx=tuple(mx)),
+            failure=row[1],
+            mx=row[2],
+            address=row[3],
+            source=row[4],
+            reason=row[5],
+        ),
+        sessions=row[6],
+    )
