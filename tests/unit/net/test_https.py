@@ -94,11 +94,8 @@ def test_redirects_are_not_followed() -> None:
 def test_too_much() -> None:
     with pytest.raises(RequestFailed, match="more than 1000 octets"):
         get(page(b"x" * 1001))
-    endless = (
-        PAGE
-        + b"Transfer-Encoding: chunked\r\n\r\n"
-        + b"200\r\n%b\r\n" % (b"x" * 512) * 9
-    )
+    chunk = b"200\r\n" + b"x" * 512 + b"\r\n"
+    endless = PAGE + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 9
     with pytest.raises(RequestFailed, match="more than 1000 octets"):
         get(endless)
 

@@ -59,7 +59,12 @@ def doctor(
         wanted = domains or known
         configuration = kept.configuration
         gatherer = Gatherer(
-            configuration, store, Resolver(configuration.dns_servers), SystemClock()
+            configuration,
+            store,
+            Resolver(
+                configuration.dns_servers, validating=configuration.dns_validating
+            ),
+            SystemClock(),
         )
         found = check_host(await gatherer.host(known))
         for name in wanted:
