@@ -21,7 +21,6 @@ from pyeonji.mra import imap, pop3
 from pyeonji.mta.options import Options as MtaOptions
 from pyeonji.mta.options import Route, Source
 from pyeonji.mta.queue.runner import Runner
-from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.receive.receiver import DoorKind, Receiver
 from pyeonji.mta.relay.policies import StsPolicies
 from pyeonji.mta.relay.relay import Relay
@@ -32,6 +31,7 @@ from pyeonji.net.https import request
 from pyeonji.net.listener import Limits, Listener, connection_ids
 from pyeonji.net.tls import ServerContext, client_context, reload, server_context
 from pyeonji.serve.configuration import Configuration, ConfigurationError
+from pyeonji.serve.policing import make_judge
 from pyeonji.serve.websites import Websites
 from pyeonji.storage.embedded import Store, open_store
 from pyeonji.storage.names import canonical_domain
@@ -197,7 +197,7 @@ class Station:
             note=self._note_tls,
             policies=self._sts(configuration, resolver),
         )
-        self._judge = Judge(configuration.policy, clock=self._clock, ask=resolver.ask)
+        self._judge = make_judge(configuration, self._clock, resolver.ask)
 
     def _sts(
         self, configuration: Configuration, resolver: Resolver

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pyeonji.base.errors import PermanentError
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
 from pyeonji.mta.policy.options import PolicyOptions
-from pyeonji.serve.policing import read_policy
+from pyeonji.serve.policing import read_milters, read_policy
 from pyeonji.serve.settings import (
     AcmeSettings,
     DoctorSettings,
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyeonji.base.networks import Network
+    from pyeonji.mta.hooks.milter_link import MilterOptions
 
 Tls = Literal["none", "starttls", "implicit"]
 
@@ -181,6 +182,7 @@ class Configuration:
     limits: LimitSettings = field(default_factory=LimitSettings)
     log: LogSettings = field(default_factory=LogSettings)
     policy: PolicyOptions = field(default_factory=PolicyOptions)
+    milters: tuple[MilterOptions, ...] = ()
     publish: PublishSettings = field(default_factory=PublishSettings)
     mta_sts: MtaStsSettings | None = None
     reports: ReportSettings = field(default_factory=ReportSettings)
@@ -253,6 +255,7 @@ class _Reader:
             acme=dict,
             doctor=dict,
             policy=dict,
+            milter=list,
         )
         for key in ("hostname", "data"):
             if key not in wanted:
@@ -314,6 +317,7 @@ class _Reader:
             policy=read_policy(
                 self._table, wanted.pop("policy", {}), wanted["hostname"]
             ),
+            milters=read_milters(self._table, wanted.pop("milter", [])),
             **self._published(wanted),
             **wanted,
         )

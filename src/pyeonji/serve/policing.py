@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pyeonji.mta.hooks.milter import Milter
+from pyeonji.mta.hooks.milter_link import Links, MilterOptions
 from pyeonji.mta.policy.lists import DnsList, answer_range
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.policy.rates import Rate
+from pyeonji.mta.receive.judging import Judge
 from pyeonji.serve.values import (
     ValueRefused,
+    boolean,
     domain_name,
     duration_s,
+    endpoint,
     networks,
     one_of,
     positive,
@@ -22,7 +27,22 @@ from pyeonji.serve.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyeonji.base.clock import Clock
+    from pyeonji.mta.receive.judging import Ask
+    from pyeonji.serve.configuration import Configuration
+
     Table = Callable[..., dict[str, Any]]
+
+
+def make_judge(configuration: Configuration, clock: Clock, ask: Ask) -> Judge:
+    """Policy of one worker, with the hooks that the operator wants."""
+    return Judge(
+        configuration.policy,
+        clock=clock,
+        ask=ask,
+        hooks=[Milter(Links(each)) for each in configuration.milters],
+    )
+
 
 _WORD: Final = one_of("reject", "defer", "quarantine", "note")
 
@@ -63,6 +83,42 @@ def read_policy(table: Table, tree: Any, hostname: str) -> PolicyOptions:
         for index, each in enumerate(wanted.pop("list", []))
     )
     return PolicyOptions(hostname=hostname, lists=lists, **wanted)
+
+
+def read_milters(table: Table, trees: list[Any]) -> tuple[MilterOptions, ...]:
+    """The tables [[milter]]."""
+    return tuple(
+        _milter(table, tree, ("milter", index)) for index, tree in enumerate(trees)
+    )
+
+
+def _milter(table: Table, tree: Any, where: tuple[str | int, ...]) -> MilterOptions:
+    wanted = table(
+        tree,
+        where,
+        address=_milter_address,
+        default=one_of("tempfail", "accept", "reject", "quarantine"),
+        submission=boolean,
+        may_change_body=boolean,
+        connect_time=duration_s,
+        command_time=duration_s,
+        end_time=duration_s,
+    )
+    if "address" not in wanted:
+        raise ValueRefused("is missing", (*where, "address"))
+    for name in ("connect", "command", "end"):
+        if f"{name}_time" in wanted:
+            wanted[f"{name}_s"] = wanted.pop(f"{name}_time")
+    return MilterOptions(**wanted)
+
+
+def _milter_address(value: Any) -> str:
+    kind, colon, rest = text(value).partition(":")
+    if not colon or kind not in {"inet", "unix", "local"} or not rest:
+        raise ValueRefused('must be "inet:HOST:PORT" or "unix:PATH"')
+    if kind == "inet":
+        endpoint(rest)
+    return f"{kind}:{rest}"
 
 
 def _list(table: Table, tree: Any, where: tuple[str | int, ...]) -> DnsList:

@@ -40,7 +40,8 @@ class Arriving:
     reverse_path: str
     recipients: tuple[str, ...]  # as they were asked for
     header: bytes  # with the empty line at its end
-    content: Content  # header and body
+    content: Content  # the body begins at `body_start`; use `header` for the rest
+    body_start: int
     prefix: bytes  # our fields that stand above (Received …)
     checks: Checks
     size_octets: int

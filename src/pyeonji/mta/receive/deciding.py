@@ -1,30 +1,53 @@
 """The last word on a letter, before the commit: rules, then hooks.
 
 What they decide goes with the letter as facts, so that `pyeonji trace` tells it.
+Hooks are asked one after the other; each sees the header as those before it
+have left it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pyeonji.mta.policy.decision import DECIDED, QUARANTINED, Action, strongest
+from pyeonji.mta.hooks.editing import edited
+from pyeonji.mta.hooks.session import MAX_ADDED_OCTETS, Arriving
+from pyeonji.mta.policy.decision import (
+    DECIDED,
+    QUARANTINED,
+    Action,
+    Decision,
+    strongest,
+)
 from pyeonji.mta.policy.facts import NOT_CHECKED, Checks
-from pyeonji.mta.receive.inspect import Refusal
+from pyeonji.mta.receive.inspect import Refusal, header_end
+from pyeonji.mta.receive.judging import as_task
+from pyeonji.storage.content import BlobFile, opened
 
 if TYPE_CHECKING:
+    from pyeonji.mta.hooks.session import Session
     from pyeonji.mta.receive.door import Door
     from pyeonji.mta.receive.transaction import Transaction
-    from pyeonji.storage.queue import NewLetter
+    from pyeonji.storage.content import Content
+    from pyeonji.storage.queue import NewLetter, Queue
+
+COPY_OCTETS: Final = 256 * 1024
+"""A large body is copied in such pieces behind a changed header."""
 
 
 async def decide(
     door: Door,
     transaction: Transaction,
     new: NewLetter,
+    header: bytes,
     checks: Checks = NOT_CHECKED,
 ) -> NewLetter | Refusal:
-    """The letter as it is to be kept, or why it is not taken."""
+    """The letter as it is to be kept, or why it is not taken.
+
+    Raises:
+        StorageUnavailable: a changed letter cannot be written.
+    """
     visit = door.visit
     decision = strongest(
         (
@@ -33,6 +56,11 @@ async def decide(
             visit.message(new.reverse_path, tuple(transaction.asked), checks),
         )
     )
+    sessions = visit.sessions()
+    if sessions and not decision.refuses:
+        new, decision = await _ask_hooks(
+            sessions, door.receiver.queue, transaction, new, header, checks, decision
+        )
     if not decision.rule:
         return new
     visit.told(decision, sender=new.reverse_path, letter=new.id or "")
@@ -42,3 +70,90 @@ async def decide(
     if decision.action is Action.QUARANTINE:
         facts[QUARANTINED] = decision.reason
     return replace(new, facts=facts)
+
+
+async def _ask_hooks(
+    sessions: tuple[Session, ...],
+    queue: Queue,
+    transaction: Transaction,
+    new: NewLetter,
+    header: bytes,
+    checks: Checks,
+    decision: Decision,
+) -> tuple[NewLetter, Decision]:
+    first_header = header
+    body_start = _body_start(new.content, header)
+    top = b""  # what hooks added; it becomes part of the prefix
+    body: bytes | None = None
+    notes: dict[str, str] = {}
+    for session in sessions:
+        content = new.content if body is None else body
+        verdict = await as_task(
+            session.message(
+                Arriving(
+                    letter_id=new.id or "",  # type: ignore[arg-type]
+                    reverse_path=new.reverse_path,
+                    recipients=tuple(transaction.asked),
+                    header=top + header,
+                    content=content,
+                    body_start=body_start if body is None else 0,
+                    prefix=new.prefix,
+                    checks=checks,
+                    size_octets=_size(content),
+                )
+            )
+        )
+        decision = strongest((decision, verdict.decision))
+        notes.update(verdict.notes)
+        if decision.refuses:
+            return new, decision
+        if verdict.edits:
+            header, top = edited(top + header, verdict.edits), b""
+        if len(top) + len(verdict.added) <= MAX_ADDED_OCTETS:
+            top = verdict.added + top
+        if verdict.body is not None:
+            body = verdict.body
+    new = replace(new, prefix=new.prefix + top, facts={**new.facts, **notes})
+    if header != first_header or body is not None:
+        content = await rewritten(queue, new.content, body_start, header, body)
+        new = replace(new, content=content)
+    return new, decision
+
+
+def _size(content: Content) -> int:
+    return content.size_octets if isinstance(content, BlobFile) else len(content)
+
+
+def _body_start(content: Content, header: bytes) -> int:
+    if isinstance(content, BlobFile):
+        return len(header)
+    end = header_end(content)
+    return len(content) if end < 0 else end
+
+
+async def rewritten(
+    queue: Queue, content: Content, body_start: int, header: bytes, body: bytes | None
+) -> Content:
+    """A letter with another header, and perhaps another body.
+
+    Raises:
+        StorageUnavailable: it cannot be written; the old one is still there.
+    """
+    if not isinstance(content, BlobFile):
+        return header + (content[body_start:] if body is None else body)
+    spool = queue.spool()
+    try:
+        spool.write(header)
+        if body is not None:
+            spool.write(body)
+        else:
+            with opened(content) as octets:
+                for start in range(body_start, len(octets), COPY_OCTETS):
+                    spool.write(octets[start : start + COPY_OCTETS])
+                    await asyncio.sleep(0)  # others have their turn
+        finished = await spool.finish()
+    except BaseException:
+        spool.abort()
+        raise
+    await asyncio.to_thread(content.path.unlink, missing_ok=True)
+    return finished

@@ -154,6 +154,8 @@ class Door:
             self.refuse(decision)
             return
         self.transaction = Transaction(event)
+        if decision.rule:
+            self.transaction.decisions.append(decision)
         self.smtp.accept()
 
     async def _recipient(self, event: RecipientAsked) -> None:

@@ -9,7 +9,7 @@ knows whom a refused letter was for. What is counted is counted for each worker.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
@@ -22,7 +22,7 @@ from pyeonji.mta.policy.rules import judge
 from pyeonji.storage.names import canonical, domain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from pyeonji.base.clock import Clock
     from pyeonji.base.dns import DnsAnswer, Inquiry
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pyeonji.mta.policy.options import PolicyOptions
 
     Ask = Callable[[str, str], Awaitable[DnsAnswer]]
+
+T = TypeVar("T")
 
 SOUND_S: Final = 3600.0
 """How long a list is believed after it did not list the test point."""
@@ -46,6 +48,15 @@ async def drive(inquiry: Inquiry[Any], ask: Ask) -> Any:
             question = inquiry.send(await ask(*question))
     except StopIteration as end:
         return end.value
+
+
+async def as_task(work: Coroutine[Any, Any, T]) -> T:
+    """Run a hook's coroutine in a task of its own.
+
+    Answers of a door begin outside of any (`net.eager`), and what hooks use
+    asks for the present one.
+    """
+    return await asyncio.get_running_loop().create_task(work)
 
 
 class Judge:
@@ -201,13 +212,17 @@ class Visit:
                 ),
                 sender=reverse_path,
             )
+        decision = ACCEPT
         for session in self.sessions():
-            decision = None if self._hailed else await session.connect()
-            decision = decision or await session.mail(reverse_path)
-            if decision is not None and decision.refuses:
-                return self.told(decision, sender=reverse_path)
-        self._hailed = True
-        return ACCEPT
+            if not self._hailed:
+                decision = strongest((decision, await as_task(session.connect())))
+            if not decision.refuses:
+                said = await as_task(session.mail(reverse_path))
+                decision = strongest((decision, said))
+            if decision.refuses:
+                break
+        self._hailed = not decision.refuses
+        return self.told(decision, sender=reverse_path)
 
     async def recipient(
         self, reverse_path: str, recipient: str, *, known: bool = True
@@ -218,9 +233,9 @@ class Visit:
             decision = await self._rules_for(reverse_path, recipient)
         if known and not decision.refuses:
             for session in self.sessions():
-                said = await session.rcpt(recipient)
-                if said is not None and said.refuses:
-                    decision = said
+                said = await as_task(session.rcpt(recipient))
+                decision = strongest((decision, said))
+                if decision.refuses:
                     break
         return self.told(decision, sender=reverse_path, recipient=recipient)
 

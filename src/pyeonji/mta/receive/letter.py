@@ -154,9 +154,11 @@ async def _accept(
     large one is the runner's to parse.
     """
     receiver = door.receiver
-    new = await decide(
-        door, transaction, _new_letter(door, transaction, content, header)
-    )
+    arrived = _new_letter(door, transaction, content, header)
+    try:
+        new = await decide(door, transaction, arrived, header)
+    except StorageUnavailable:
+        new = NO_ROOM
     if isinstance(new, Refusal):
         _refuse(door, new)
         return

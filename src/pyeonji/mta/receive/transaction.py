@@ -8,7 +8,6 @@ from pyeonji.storage.names import canonical
 from pyeonji.storage.queue import Recipient
 
 if TYPE_CHECKING:
-    from pyeonji.base.ids import LetterId
     from pyeonji.mta.needs import Expansion
     from pyeonji.mta.policy.decision import Decision
     from pyeonji.protocol.smtp.events import MailAsked, RecipientAsked
@@ -23,13 +22,12 @@ class Transaction:
     """
 
     __slots__ = (
-        "asked", "decisions", "head", "header", "letter_id", "local", "mail",
+        "asked", "decisions", "head", "header", "local", "mail",
         "recipients", "searched", "spool",
     )  # fmt: skip
 
     def __init__(self, mail: MailAsked) -> None:
         self.mail = mail
-        self.letter_id: LetterId | None = None  # once a hook was told of it
         self.decisions: list[Decision] = []  # that let it in, with a reason
         self.asked: list[str] = []  # RCPT as written, in order
         self.recipients: dict[str, Recipient] = {}
