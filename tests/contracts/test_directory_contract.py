@@ -8,13 +8,14 @@ import pytest
 from tests.contracts.engines import CREDENTIALS, Engine, World
 
 from pyeonji.base.ids import AccountId, MailboxId
-from pyeonji.storage.directory import Alias, Domain, Share
+from pyeonji.storage.directory import Alias, DkimKey, Domain, KeyState, Share
 from pyeonji.storage.entries import Quota
 from pyeonji.storage.errors import (
     AlreadyExists,
     NoSuchAccount,
     NoSuchAlias,
     NoSuchDomain,
+    NoSuchKey,
     NoteTooLarge,
 )
 
@@ -171,5 +172,54 @@ def test_certificates_are_bound_to_accounts(engine: Engine) -> None:
         assert await d.account_of_certificate(one) is None
         await d.remove_account(account.id)
         assert await d.account_of_certificate(other) is None
+
+    engine.run(test)
+
+
+def dkim_key(
+    selector: str, state: KeyState = KeyState.ACTIVE, at: float = 1
+) -> DkimKey:
+    return DkimKey(
+        domain="EXAMPLE.test",
+        selector=selector,
+        type="rsa",
+        state=state,
+        record=f"v=DKIM1; p={selector}",
+        sealed=b"\x00sealed",
+        created_at=at,
+        changed_at=at,
+    )
+
+
+def test_dkim_keys(engine: Engine) -> None:
+    """Kept by domain and selector; changes are seen at once, and all or none."""
+
+    async def test(w: World) -> None:
+        d = w.store.directory
+        assert await d.dkim_keys("example.test") == ()
+        await d.add_dkim_keys([dkim_key("b", at=2), dkim_key("a")])
+        found = await d.dkim_keys("Example.TEST")
+        assert [key.selector for key in found] == ["a", "b"]
+        assert found[0] == replace(dkim_key("a"), domain="example.test")
+        with pytest.raises(AlreadyExists):
+            await d.add_dkim_keys([dkim_key("c"), dkim_key("a")])
+        with pytest.raises(NoSuchDomain):
+            await d.add_dkim_keys([replace(dkim_key("c"), domain="else.test")])
+        with pytest.raises(NoSuchKey):
+            await d.change_dkim_keys(
+                "example.test", {"a": KeyState.RETIRING, "c": None}, 9
+            )
+        assert await d.dkim_keys("example.test") == found
+        await d.change_dkim_keys("example.test", {"a": KeyState.RETIRING, "b": None}, 9)
+        (only,) = await d.dkim_keys("example.test")
+        assert (only.selector, only.state, only.changed_at) == (
+            "a",
+            KeyState.RETIRING,
+            9,
+        )
+        await d.add_domain(Domain(name="gone.test"))
+        await d.add_dkim_keys([replace(dkim_key("a"), domain="gone.test")])
+        await d.remove_domain("gone.test")
+        assert await d.dkim_keys("gone.test") == ()
 
     engine.run(test)

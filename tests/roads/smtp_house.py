@@ -18,6 +18,8 @@ from pyeonji.mta.queue.runner import Runner
 from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.receive.receiver import DoorKind, Receiver
 from pyeonji.mta.relay.relay import Relay
+from pyeonji.mta.signing.keys import Sealing
+from pyeonji.mta.signing.signer import Pen, Signer
 from pyeonji.net.connection import Connection
 from pyeonji.net.dns import Resolver
 from pyeonji.net.tls import server_context
@@ -61,6 +63,9 @@ class House:
         self.kim = await self.add("kim@example.test", name="Kim")
         aliases = Aliases(directory, hostname=self.options.hostname)
         deliverer = Deliverer(aliases, self.store.mail)
+        self.sealing = Sealing(self.store.sealer.seal, self.store.sealer.unseal)
+        self.pen = Pen()
+        self.signer = Signer(directory.dkim_keys, self.sealing, self.pen)
         self.runner = Runner(
             options=self.options,
             queue=self.store.queue,
@@ -71,6 +76,7 @@ class House:
             expand=aliases.expand,
             is_local=aliases.is_local,
             office=self.store.office,
+            signer=self.signer,
         )
         self.authenticator = self.store.authenticator(legacy=self.legacy)
         self.receiver = Receiver(
@@ -86,6 +92,7 @@ class House:
             take=self.runner.take,
             runner=self.runner,
             policy=self.judge(self.clock) if self.judge is not None else None,
+            signer=self.signer,
         )
         self.runner.start()
         self.connections: set[Connection] = set()
@@ -104,6 +111,7 @@ class House:
         await asyncio.sleep(0)
         await self.runner.stop(2.0)
         self.authenticator.close()
+        self.pen.close()
         await self.store.close()
 
     async def listen(self, kind: DoorKind) -> int:

@@ -25,6 +25,8 @@ from pyeonji.mta.receive.receiver import DoorKind, Receiver
 from pyeonji.mta.relay.policies import StsPolicies
 from pyeonji.mta.relay.relay import Relay
 from pyeonji.mta.relay.sts import MAX_POLICY_OCTETS
+from pyeonji.mta.signing.keys import Sealing
+from pyeonji.mta.signing.signer import Pen, Signer
 from pyeonji.mta.trace import from_clause, received
 from pyeonji.net.dns import Resolver
 from pyeonji.net.https import request
@@ -82,6 +84,12 @@ class Station:
             legacy=start.configuration.legacy_auth,
             channel_binding=start.configuration.channel_binding,
             verify_token=_verifier(start.configuration, clock),
+        )
+        self._pen = Pen()
+        self._signer = Signer(
+            store.directory.dkim_keys,
+            Sealing(store.sealer.seal, store.sealer.unseal),
+            self._pen,
         )
         self._wire(start.configuration)
         self._runner = self._make_runner()
@@ -164,6 +172,7 @@ class Station:
         await self._runner.stop()
         await self._store.close()
         self._authenticator.close()
+        self._pen.close()
 
     # -- wiring
 
@@ -178,6 +187,7 @@ class Station:
             expand=self._aliases.expand,
             is_local=self._aliases.is_local,
             office=self._store.office,
+            signer=self._signer,
         )
 
     def _wire(self, configuration: Configuration) -> None:
@@ -263,6 +273,7 @@ class Station:
             take=self._runner.take,
             runner=self._runner,
             policy=self._judge,
+            signer=self._signer,
         )
         kind = DoorKind(
             submission=submission,

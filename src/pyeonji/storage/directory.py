@@ -9,6 +9,7 @@ processes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from pyeonji.storage.entries import Quota
@@ -80,6 +81,28 @@ class Credentials:
     legacy_secret: bytes | None = None  # sealed password, for APOP and CRAM-MD5
 
 
+class KeyState(StrEnum):
+    """How far a signing key has come; a key only moves forward."""
+
+    WAITING = "waiting"  # to be published before it signs
+    ACTIVE = "active"  # signs
+    RETIRING = "retiring"  # signs no more, but stays published for a while
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DkimKey:
+    """A DKIM key of a domain; the private half is sealed."""
+
+    domain: str
+    selector: str
+    type: str  # "rsa", "ed25519"
+    state: KeyState
+    record: str  # to be published: v=DKIM1; …
+    sealed: bytes
+    created_at: float  # Unix seconds
+    changed_at: float  # when it came to its state
+
+
 class Directory(Protocol):
     """Look-ups take any spelling of a name and return None where there is none."""
 
@@ -124,6 +147,24 @@ class Directory(Protocol):
 
     async def unbind_certificate(self, account_id: AccountId, fingerprint: str) -> bool:
         """Keep it out again; False when it was not bound to this account."""
+
+    async def dkim_keys(self, domain: str) -> tuple[DkimKey, ...]:
+        """The keys of exactly this domain, in any state, oldest first."""
+
+    async def add_dkim_keys(self, keys: Sequence[DkimKey]) -> None:
+        """Keep new keys. Raises AlreadyExists (the selector), NoSuchDomain."""
+
+    async def change_dkim_keys(
+        self,
+        domain: str,
+        states: Mapping[str, KeyState | None],
+        now: float,
+    ) -> None:
+        """Give keys, by selector, other states; None forgets one. All or none.
+
+        Raises:
+            NoSuchKey.
+        """
 
     async def domains(self) -> list[Domain]:
         """All, by name."""

@@ -8,7 +8,7 @@ PyeonjiError
     NoSuchMailbox  MailboxExists  BadMailboxName  MailboxIsFixed
     NoSuchMessage  NoMoreUids
     TooManyNotes  NoteTooLarge
-    NoSuchDomain  NoSuchAccount  NoSuchAlias  AlreadyExists
+    NoSuchDomain  NoSuchAccount  NoSuchAlias  NoSuchKey  AlreadyExists
     NoSuchLetter
   OverQuota                (temporary for SMTP, a plain NO for IMAP)
 """
@@ -68,6 +68,10 @@ class NoSuchAccount(PermanentError):
 
 class NoSuchAlias(PermanentError):
     """No alias has that address."""
+
+
+class NoSuchKey(PermanentError):
+    """The domain has no DKIM key of that selector."""
 
 
 class AlreadyExists(PermanentError):

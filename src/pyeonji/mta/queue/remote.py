@@ -326,7 +326,9 @@ class RemoteDeliveries:
             octets = StoredOctets(prefix=prefix, body=active.content)
         else:
             octets = await self.runner.queue.octets(active.id)
-        outcomes = await session.send(active.letter, octets, job.indexes)
+        outcomes = await session.send(
+            active.letter, octets, job.indexes, self.runner.sign_again
+        )
         await self.end(job, outcomes)
 
     async def end(self, job: Job, outcomes: Sequence[Outcome]) -> None:

@@ -27,6 +27,7 @@ from pyeonji.mta.queue import plan
 from pyeonji.mta.queue.destination import Active
 from pyeonji.mta.queue.local import LocalDeliveries
 from pyeonji.mta.queue.remote import RemoteDeliveries
+from pyeonji.mta.signing.letters import sign_again, sign_own
 from pyeonji.net.eager import run_eagerly
 from pyeonji.storage.errors import NoSuchLetter, StorageUnavailable
 from pyeonji.storage.names import domain_of
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from pyeonji.mta.queue.plan import Outcome, Settlement, Told
     from pyeonji.mta.relay.relay import Relay
     from pyeonji.mta.relay.session import Stream
+    from pyeonji.mta.signing.signer import Signer
+    from pyeonji.storage.content import StoredOctets
     from pyeonji.storage.queue import Queue, QueuedLetter, QueueOffice
 
 MAX_SLEEP_S: Final = 60.0
@@ -77,6 +80,7 @@ class Runner:
         expand: Expand,
         is_local: IsLocal,
         office: QueueOffice | None = None,
+        signer: Signer | None = None,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -90,12 +94,14 @@ class Runner:
             expand: who an address of ours stands for (for reports).
             is_local: whether an address is ours.
             office: finds waiting letters when roles turn; None: TURN finds none.
+            signer: signs reports, and converted letters again; None: nothing is.
         """
         self.options = options
         self.queue = queue
         self.clock = clock
         self.is_local = is_local
         self._expand = expand
+        self._signer = signer
         self._active: dict[LetterId, Active] = {}
         self._kept_octets = 0  # of letters in the window
         self._local = LocalDeliveries(self, deliver, sync)
@@ -403,6 +409,8 @@ class Runner:
         if not recipients:
             log.warning("dsn.nobody", letter=letter.id, sender=report.to)
             return None
+        if self._signer is not None and not await self.is_local(report.to):
+            new = await sign_own(self._signer, new)
         queued = await self.queue.accept(new)
         self.take(queued)
         return LetterEvent(
@@ -416,6 +424,12 @@ class Runner:
                 "action": report.recipients[0].action.value,
             },
         )
+
+    async def sign_again(self, octets: StoredOctets) -> StoredOctets:
+        """See `letters.sign_again`: for a letter that was converted."""
+        if self._signer is None:
+            return octets
+        return await sign_again(self._signer, octets, self.clock.time())
 
     async def _report_recipients(self, sender: str) -> list[str]:
         """The reverse path, or who it stands for here."""

@@ -7,6 +7,8 @@ then everything flows on into the queue's spool.
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,10 +23,14 @@ from pyeonji.mta.receive.inspect import (
     message_id,
     tls_wish,
 )
+from pyeonji.mta.signing.letters import read_content
+from pyeonji.mta.signing.signer import author_domains
 from pyeonji.mta.started import Started
 from pyeonji.mta.trace import from_clause, received
+from pyeonji.mta.trust.signed import SignedLetter
 from pyeonji.storage.content import BlobFile
 from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.names import domain_of
 from pyeonji.storage.queue import TLS_WISH, BodyType, NewLetter, TlsWish
 
 if TYPE_CHECKING:
@@ -49,8 +55,12 @@ async def take_small(door: Door, octets: bytes) -> None:
     if isinstance(judged, Refusal):
         _refuse(door, judged)
         return
+    body = b"" if end < 0 else octets[end:]
     if judged is not header:
-        octets = judged if end < 0 else judged + octets[end:]
+        octets = judged + body
+    transaction.signed = _signed(door, transaction, judged)
+    if transaction.signed is not None:
+        transaction.signed.update(body)
     await _accept(door, transaction, octets, judged)
 
 
@@ -64,6 +74,8 @@ async def take_chunk(door: Door, octets: bytes) -> None:
             transaction.spool = door.receiver.queue.spool()
         if transaction.header is not None:
             transaction.spool.write(octets)
+            if transaction.signed is not None:
+                transaction.signed.update(octets)
             return
         transaction.head += octets
         end = header_end(transaction.head, transaction.searched)
@@ -106,11 +118,38 @@ async def _begin_body(door: Door, transaction: Transaction, end: int) -> Refusal
         return judged
     transaction.header = judged
     transaction.head = bytearray()
+    transaction.signed = _signed(door, transaction, judged)
     if transaction.spool is not None:
         transaction.spool.write(judged)
         if end >= 0:
             transaction.spool.write(head[end:])
+            if transaction.signed is not None:
+                transaction.signed.update(head[end:])
     return None
+
+
+def _signed(door: Door, transaction: Transaction, header: bytes) -> SignedLetter | None:
+    """What is to be hashed of the body that follows; None: nothing.
+
+    Of what strangers bring, what was signed; of what goes out, what we sign.
+    """
+    if door.account is not None and not transaction.leaves:
+        return None
+    return SignedLetter(header, signing=transaction.leaves)
+
+
+async def _signed_by_us(
+    door: Door, transaction: Transaction, new: NewLetter, arrived: NewLetter
+) -> NewLetter:
+    """With our DKIM signatures on top, if one of us sends it elsewhere."""
+    signer, signed = door.receiver.signer, transaction.signed
+    if door.account is None or signer is None or signed is None:
+        return new
+    if new.content is not arrived.content:  # a hook changed it
+        signed = await asyncio.to_thread(read_content, new.content)
+    domains = [*author_domains(signed.fields), domain_of(door.account.address)]
+    signatures = await signer.sign(signed, domains, new.accepted_at, above=new.prefix)
+    return replace(new, prefix=signatures + new.prefix) if signatures else new
 
 
 async def _judge(
@@ -156,12 +195,13 @@ async def _accept(
     receiver = door.receiver
     arrived = _new_letter(door, transaction, content, header)
     try:
-        new = await decide(door, transaction, arrived, header)
+        decided = await decide(door, transaction, arrived, header)
     except StorageUnavailable:
-        new = NO_ROOM
-    if isinstance(new, Refusal):
-        _refuse(door, new)
+        decided = NO_ROOM
+    if isinstance(decided, Refusal):
+        _refuse(door, decided)
         return
+    new = await _signed_by_us(door, transaction, decided, arrived)
     content = new.content
     recipients = len(new.recipients)
     door.smtp.progress(f"letter {new.id}: {recipients} recipients, keeping it")

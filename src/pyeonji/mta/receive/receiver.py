@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.needs import Expand, IsLocal
     from pyeonji.mta.options import Options
     from pyeonji.mta.queue.runner import Runner
+    from pyeonji.mta.signing.signer import Signer
     from pyeonji.net.connection import Connection
     from pyeonji.storage.authentication import Authenticator
     from pyeonji.storage.directory import Directory
@@ -68,6 +69,7 @@ class Receiver:
     take: Callable[[QueuedLetter, Prepared | None], None]
     runner: Runner | None = None
     policy: Judge | None = None  # None: as it is without configuration
+    signer: Signer | None = None  # None: what is submitted is not signed
     judge: Judge = field(init=False)
     submitter: Submitter = field(init=False)
 

@@ -10,6 +10,7 @@ from pyeonji.storage.queue import Recipient
 if TYPE_CHECKING:
     from pyeonji.mta.needs import Expansion
     from pyeonji.mta.policy.decision import Decision
+    from pyeonji.mta.trust.signed import SignedLetter
     from pyeonji.protocol.smtp.events import MailAsked, RecipientAsked
     from pyeonji.storage.content import Spool
 
@@ -23,7 +24,7 @@ class Transaction:
 
     __slots__ = (
         "asked", "decisions", "head", "header", "local", "mail",
-        "recipients", "searched", "spool",
+        "recipients", "searched", "signed", "spool",
     )  # fmt: skip
 
     def __init__(self, mail: MailAsked) -> None:
@@ -36,6 +37,7 @@ class Transaction:
         self.head = bytearray()  # its beginning, until the header's end is there
         self.searched = 0
         self.header: bytes | None = None  # once it is whole
+        self.signed: SignedLetter | None = None  # hashed as it passes
 
     def add_remote(self, asked: RecipientAsked) -> None:
         """Somebody in another domain."""
@@ -84,6 +86,11 @@ class Transaction:
                 accepted="" if direct else asked.path,
             )
         return key
+
+    @property
+    def leaves(self) -> bool:
+        """Whether somebody elsewhere is to have the letter."""
+        return len(self.recipients) > len(self.local)
 
     def abort(self) -> None:
         """Throw the pieces away."""

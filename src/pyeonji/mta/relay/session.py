@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pyeonji.mta.queue.plan import Fate, Outcome, status_of
@@ -19,7 +20,7 @@ from pyeonji.protocol.smtp.words import Offer
 from pyeonji.storage.queue import TlsWish
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pyeonji.mta.options import Timeouts
     from pyeonji.protocol.smtp.client import ClientMachine
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pyeonji.protocol.smtp.outcomes import Outcome as MachineOutcome
     from pyeonji.storage.content import StoredOctets
     from pyeonji.storage.queue import NewLetter, QueuedLetter
+
+    SignAgain = Callable[[StoredOctets], Awaitable[StoredOctets]]
 
 _FATES: Final = {
     Verdict.DONE: Fate.RELAYED,
@@ -93,23 +96,31 @@ class Session:
         return not self._over and not self._stream.closed
 
     async def send(
-        self, letter: QueuedLetter, octets: StoredOctets, indexes: Sequence[int]
+        self,
+        letter: QueuedLetter,
+        octets: StoredOctets,
+        indexes: Sequence[int],
+        sign_again: SignAgain | None = None,
     ) -> list[Outcome]:
         """Hand a letter over for some of its recipients, in one transaction.
 
-        Never raises for what a peer does: that is in the outcomes.
+        Never raises for what a peer does: that is in the outcomes. A letter
+        that has to be converted is signed again by `sign_again`.
         """
         self.letters += 1
         try:
             self._check_wish(letter.letter)
-            envelope, octets = await self._fit(letter, octets, indexes)
+            envelope, fitting = await self._fit(letter, octets, indexes)
+            if sign_again is not None and fitting.body is not octets.body:
+                fitting = await sign_again(fitting)
+                envelope = replace(envelope, size_octets=len(fitting))
         except Unsuitable as error:
             return [
                 self._outcome(i, Fate.NEVER, error.status, str(error), ours=True)
                 for i in indexes
             ]
         try:
-            done = await self._transact(envelope, octets)
+            done = await self._transact(envelope, fitting)
         except Unreachable as error:
             self._over = True
             return [

@@ -16,7 +16,7 @@ import msgspec
 
 from pyeonji.base.ids import AccountId
 from pyeonji.storage.directory import Account, Alias, Domain
-from pyeonji.storage.embedded import sharing
+from pyeonji.storage.embedded import dkim_keys, sharing
 from pyeonji.storage.embedded.directory_schema import (
     ACCOUNT,
     MIGRATIONS,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyeonji.base.ids import MailboxId
-    from pyeonji.storage.directory import Credentials, Share
+    from pyeonji.storage.directory import Credentials, DkimKey, KeyState, Share
 
 MAX_REMEMBERED: Final = 20_000
 """Answers kept in memory, those of "there is none" included."""
@@ -196,6 +196,15 @@ class EmbeddedDirectory:
                 )
             ]
 
+    async def dkim_keys(self, domain: str) -> tuple[DkimKey, ...]:
+        """See Directory."""
+        found: tuple[DkimKey, ...] = self._look_up(
+            "dkim",
+            _safe(canonical_domain(domain)),
+            lambda name: dkim_keys.read_keys(self._reader, name),
+        )
+        return found
+
     async def domains(self) -> list[Domain]:
         """See Directory."""
         with errors_named():
@@ -249,6 +258,21 @@ class EmbeddedDirectory:
                 "INSERT INTO domains VALUES (?, ?, ?)",
                 (name, domain.administrator, domain.catch_all),
             )
+
+        await self._write(job)
+
+    async def add_dkim_keys(self, keys: Sequence[DkimKey]) -> None:
+        """See Directory."""
+        await self._write(lambda connection: dkim_keys.add_keys(connection, keys))
+
+    async def change_dkim_keys(
+        self, domain: str, states: Mapping[str, KeyState | None], now: float
+    ) -> None:
+        """See Directory."""
+        name = canonical_domain(domain)
+
+        def job(connection: Database) -> None:
+            dkim_keys.change_keys(connection, name, states, now)
 
         await self._write(job)
 

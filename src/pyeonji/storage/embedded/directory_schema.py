@@ -61,6 +61,20 @@ MIGRATIONS: Final = (
     ) WITHOUT ROWID;
     CREATE INDEX certificates_of_account ON certificates (account);
     """,
+    """
+    -- DKIM keys; "sealed" holds the private half
+    CREATE TABLE dkim_keys (
+        domain TEXT NOT NULL REFERENCES domains ON DELETE CASCADE,
+        selector TEXT NOT NULL,
+        type TEXT NOT NULL,
+        state TEXT NOT NULL,
+        record TEXT NOT NULL,
+        sealed BLOB NOT NULL,
+        created_at REAL NOT NULL,
+        changed_at REAL NOT NULL,
+        PRIMARY KEY (domain, selector)
+    ) WITHOUT ROWID;
+    """,
 )
 
 ACCOUNT: Final = (
