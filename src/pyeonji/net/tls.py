@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -18,9 +19,14 @@ from pyeonji.protocol.sasl.steps import ClientCertificate
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from pathlib import Path
 
 HANDSHAKE_TIMEOUT_S: Final = 30.0
+
+CLIENT_HELLO: Final = 1
+ACME_PROTOCOL: Final = "acme-tls/1"
+_ACME_OFFER: Final = bytes([len(ACME_PROTOCOL)]) + ACME_PROTOCOL.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,53 @@ def reload(context: ServerContext, certificate: Path, key: Path) -> None:
     fresh = server_context(certificate, key)  # whole and fitting, before the change
     context.load_cert_chain(certificate, key)
     context.end_point = fresh.end_point
+
+
+def answer_challenges(
+    context: ServerContext, find: Callable[[str], ssl.SSLContext | None]
+) -> None:
+    """Let a context answer TLS challenges beside its own work (RFC 8737 §3).
+
+    Only a client that offers "acme-tls/1" is shown the proof. Which protocols a
+    client offers is said only in its first message, which the library lets be
+    seen by a callback without a public name.
+
+    Args:
+        context: of a listener.
+        find: the context with the proof for a host name, or None.
+    """
+    offering: WeakSet[ssl.SSLObject] = WeakSet()
+
+    def heard(
+        connection: ssl.SSLObject,
+        direction: str,
+        _version: object,
+        _content: object,
+        message: int,
+        octets: bytes,
+    ) -> None:
+        if message == CLIENT_HELLO and direction == "read" and _ACME_OFFER in octets:
+            offering.add(connection)
+
+    def named(
+        connection: ssl.SSLObject, host: str | None, _context: ssl.SSLContext
+    ) -> None:
+        if host is None or connection not in offering:
+            return
+        proof = find(host.lower())
+        if proof is not None:
+            connection.context = proof
+
+    context._msg_callback = heard  # type: ignore[attr-defined]  # noqa: SLF001
+    context.sni_callback = named
+
+
+def challenge_context(file: Path) -> ssl.SSLContext:
+    """A context that shows the proof in a file. Raises OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    context.set_alpn_protocols([ACME_PROTOCOL])
+    return context
 
 
 def end_point(certificate: bytes) -> bytes:

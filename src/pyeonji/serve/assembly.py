@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -31,8 +31,11 @@ from pyeonji.mta.trace import from_clause, received
 from pyeonji.net.dns import Resolver
 from pyeonji.net.https import request
 from pyeonji.net.listener import Limits, Listener, connection_ids
-from pyeonji.net.tls import ServerContext, client_context, reload, server_context
+from pyeonji.net.tls import client_context
+from pyeonji.serve.acme.keeper import Keeper
+from pyeonji.serve.certificates import named_files
 from pyeonji.serve.configuration import Configuration, ConfigurationError
+from pyeonji.serve.contexts import Contexts
 from pyeonji.serve.policing import make_judge
 from pyeonji.serve.websites import Websites
 from pyeonji.storage.embedded import Store, open_store
@@ -41,7 +44,6 @@ from pyeonji.storage.tokens import KeysRefused, TokenOptions, TokenVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from ssl import SSLContext
 
     from pyeonji.base.clock import Clock
@@ -97,6 +99,14 @@ class Station:
         new_id = connection_ids(start.number)
         limits = start.configuration.limits
         self.websites = Websites(start.configuration, store.directory)
+        self.certificates = Keeper(
+            lambda: self._configuration,
+            store.directory,
+            lambda: _resolver(self._configuration),
+            clock,
+            show=contexts.reload,
+            renews=start.number == 0,
+        )
         for bound in start.listeners:
             settings = bound.settings
             if settings.protocol == "http":
@@ -132,7 +142,7 @@ class Station:
             ConfigurationError: certificate or key can't be used.
         """
         clock = SystemClock()
-        contexts = Contexts.made(*start.certificate, start.configuration.tls.client_ca)
+        contexts = Contexts.made(*start.certificate, start.configuration)
         store = await open_store(
             start.configuration.data,
             worker=start.number,
@@ -149,12 +159,12 @@ class Station:
         """
         mta_options(configuration)  # everything that can fail, before any change
         verifier = _verifier(configuration, self._clock)
-        tls = configuration.tls
-        if tls.certificate is not None and tls.key is not None:
+        certificate, key = named_files(configuration)
+        if certificate.exists():
             try:
-                self._contexts.reload(tls.certificate, tls.key)
+                self._contexts.reload(certificate, key)
             except OSError as error:
-                raise ConfigurationError(f"{tls.certificate}: {error}") from error
+                raise ConfigurationError(f"{certificate}: {error}") from error
         self._authenticator.verify_token = verifier
         self._authenticator.channel_binding = configuration.channel_binding
         self._wire(configuration)
@@ -352,40 +362,6 @@ class Station:
             self._store.mail,
             self._authenticator,
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contexts:
-    """TLS of the listeners: relays are never asked for a certificate."""
-
-    everybody: ServerContext
-    people: ServerContext
-
-    @classmethod
-    def made(cls, certificate: Path, key: Path, client_ca: Path | None) -> Contexts:
-        """Raises ConfigurationError: a file can't be used."""
-        try:
-            everybody = server_context(certificate, key)
-            people = everybody
-            if client_ca is not None:
-                people = server_context(certificate, key, client_ca=client_ca)
-        except OSError as error:
-            raise ConfigurationError(
-                f"certificate {certificate}, key {key}, client_ca {client_ca}: {error}"
-            ) from error
-        return cls(everybody=everybody, people=people)
-
-    def of(self, settings: ListenerSettings) -> ServerContext | None:
-        """What a listener uses."""
-        if settings.tls == "none":
-            return None
-        people = settings.protocol in ("submission", "imap", "pop3")
-        return self.people if people else self.everybody
-
-    def reload(self, certificate: Path, key: Path) -> None:
-        """Show another certificate. Raises OSError, and everything stays."""
-        for context in {self.everybody, self.people}:
-            reload(context, certificate, key)
 
 
 def _resolver(configuration: Configuration) -> Resolver:

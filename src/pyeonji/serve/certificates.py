@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +38,7 @@ def certificate_files(configuration: Configuration) -> tuple[Path, Path]:
         OSError: the data folder can't be written.
     """
     certificate, key = named_files(configuration)
-    if configuration.tls.certificate is not None:
+    if not certificate.name.startswith("self-signed"):
         return certificate, key
     if not certificate.exists() or not key.exists():
         certificate.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -45,7 +46,7 @@ def certificate_files(configuration: Configuration) -> tuple[Path, Path]:
     log.warning(
         "tls.self_signed",
         certificate=str(certificate),
-        hint="clients can't verify it; set [tls] certificate and key",
+        hint="clients can't verify it; set [acme], or [tls] certificate and key",
     )
     return certificate, key
 
@@ -55,8 +56,43 @@ def named_files(configuration: Configuration) -> tuple[Path, Path]:
     tls = configuration.tls
     if tls.certificate is not None and tls.key is not None:
         return tls.certificate, tls.key
+    acme = configuration.data / "acme" / "certificate.pem"
+    if configuration.acme is not None and acme.exists():
+        return acme, acme
     folder = configuration.data / "tls"
     return folder / "self-signed.pem", folder / "self-signed.key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What a certificate says. Times are Unix seconds."""
+
+    names: tuple[str, ...]
+    issuer: str
+    not_before: float
+    not_after: float
+
+
+def described(file: Path) -> Described:
+    """The first certificate of a PEM file.
+
+    Raises:
+        OSError: can't be read.
+        ValueError: is no certificate.
+    """
+    found = x509.load_pem_x509_certificate(file.read_bytes())
+    try:
+        names = found.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        ).value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        names = []
+    return Described(
+        names=tuple(name.lower() for name in names),
+        issuer=found.issuer.rfc4514_string(),
+        not_before=found.not_valid_before_utc.timestamp(),
+        not_after=found.not_valid_after_utc.timestamp(),
+    )
 
 
 def make_self_signed(hostname: str, certificate: Path, key: Path) -> None:

@@ -15,6 +15,7 @@ from pyeonji.mua.cli import app as mail
 from pyeonji.serve.commands import (
     accounts,
     aliases,
+    certificate,
     check,
     dev,
     doctor,
@@ -43,6 +44,7 @@ app.add_typer(domains.app, name="domain")
 app.add_typer(accounts.app, name="account")
 app.add_typer(aliases.app, name="alias")
 app.add_typer(queue.app, name="queue")
+app.add_typer(certificate.app, name="certificate")
 app.add_typer(mail, name="mail")
 app.command(epilog="Example: `pyeonji --config pyeonji.toml serve`")(serving.serve)
 app.command(epilog="Example: `pyeonji dev`")(dev.dev)

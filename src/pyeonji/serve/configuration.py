@@ -318,11 +318,11 @@ class _Reader:
                 self._table, wanted.pop("policy", {}), wanted["hostname"]
             ),
             milters=read_milters(self._table, wanted.pop("milter", [])),
-            **self._published(wanted),
+            **self._published(wanted, tls),
             **wanted,
         )
 
-    def _published(self, wanted: dict[str, Any]) -> dict[str, Any]:
+    def _published(self, wanted: dict[str, Any], tls: TlsSettings) -> dict[str, Any]:
         """Take out of `wanted` what we say to the world about ourselves."""
         table = self._table
         read_values: dict[str, Any] = {
@@ -335,6 +335,8 @@ class _Reader:
         if "mta_sts" in wanted:
             read_values["mta_sts"] = read_mta_sts(table, wanted.pop("mta_sts"))
         if "acme" in wanted:
+            if tls.certificate is not None:
+                raise ValueRefused("[tls] certificate is set already", ("acme",))
             read_values["acme"] = read_acme(table, wanted.pop("acme"), self._folder)
         return read_values
 

@@ -83,6 +83,7 @@ async def _serve(start: WorkerStart) -> None:
         for listener in station.listeners:
             await listener.start()
         await station.websites.start()
+        station.certificates.start()
         os.write(start.ready, b"r")
         log.info("worker.ready", pid=os.getpid())
         await stop.wait()
@@ -116,5 +117,6 @@ async def _finish(station: Station) -> None:
         if time.monotonic() > deadline:
             break
         await asyncio.sleep(0.02)
+    station.certificates.stop()
     await station.websites.stop()
     await station.close()

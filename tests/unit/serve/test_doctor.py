@@ -122,7 +122,7 @@ async def findings(
     try:
         if await store.directory.domain(NAME) is None:
             await store.directory.add_domain(Domain(name=NAME))
-        resolver = Resolver(configuration.dns_servers)
+        resolver = Resolver(configuration.dns_servers, validating=True)
         gatherer = Gatherer(
             configuration, store, resolver, SetClock(NOW), fetch=web.fetch
         )

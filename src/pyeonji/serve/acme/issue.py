@@ -1,0 +1,183 @@
+"""Getting a certificate from an authority. Blocks: belongs into a thread."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import requests
+from acme import challenges, client, errors, messages
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from josepy.errors import Error as JoseError
+from josepy.jwa import ES256
+from josepy.jwk import JWK, JWKEC
+
+from pyeonji import __version__
+from pyeonji.base.errors import TemporaryError
+from pyeonji.serve.acme.challenge import TlsAlpn01, proof
+from pyeonji.serve.acme.folder import KeptAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyeonji.serve.acme.folder import AcmeFolder, CertificateKey
+    from pyeonji.serve.settings import AcmeSettings
+
+TIMEOUT_S: Final = 30
+"""Of one request."""
+
+ORDER_S: Final = 120
+"""From the order to the certificate."""
+
+
+class NotIssued(TemporaryError):
+    """The authority gave no certificate; the message says why."""
+
+
+def issue(
+    settings: AcmeSettings,
+    names: Sequence[str],
+    folder: AcmeFolder,
+    *,
+    new_key: bool = False,
+) -> None:
+    """Get a certificate for these names, and keep it.
+
+    The running server answers the challenges: `folder` is how it learns them.
+
+    Args:
+        settings: which authority, which challenge.
+        names: host names in A-labels, one at least.
+        folder: what is kept.
+        new_key: make a new key instead of keeping the present one.
+
+    Raises:
+        NotIssued: refused, or not reached; nothing was changed.
+        GettingAlready: another process is at it.
+        OSError: the folder can't be written.
+    """
+    with folder.locked():
+        key = None if new_key else folder.key()
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        try:
+            chain = _Order(settings, folder).chain(names, key)
+        except (errors.Error, messages.Error, JoseError) as error:
+            raise NotIssued(_reason(error)) from error
+        except (requests.RequestException, ValueError) as error:
+            raise NotIssued(f"{settings.directory}: {error}") from error
+        folder.keep_certificate(key, chain.encode("ascii"))
+
+
+class _Order:
+    """One conversation with an authority."""
+
+    def __init__(self, settings: AcmeSettings, folder: AcmeFolder) -> None:
+        self._settings = settings
+        self._folder = folder
+
+    def chain(self, names: Sequence[str], key: CertificateKey) -> str:
+        """The certificate and its chain (RFC 8555 §7.4)."""
+        authority = self._signed_in()
+        order = authority.new_order(_request(names, key))
+        # both clocks are the library's: it compares with its own naive now()
+        deadline = datetime.now() + timedelta(seconds=ORDER_S)  # noqa: DTZ005
+        with ExitStack() as answered:
+            for authorization in order.authorizations:
+                if authorization.body.status != messages.STATUS_VALID:
+                    self._answer(authority, authorization, answered)
+            order = authority.poll_authorizations(order, deadline)
+        finished = authority.finalize_order(order, deadline)
+        return str(finished.fullchain_pem)
+
+    def _signed_in(self) -> client.ClientV2:
+        """With our account, made at first (RFC 8555 §7.3)."""
+        settings = self._settings
+        kept = self._folder.account(settings.directory)
+        jwk = _account_key(kept)
+        verify: Any = str(settings.ca) if settings.ca is not None else True
+        network = client.ClientNetwork(
+            jwk,
+            alg=ES256,
+            verify_ssl=verify,
+            user_agent=f"pyeonji/{__version__}",
+            timeout=TIMEOUT_S,
+        )
+        directory = client.ClientV2.get_directory(settings.directory, network)
+        authority = client.ClientV2(directory, network)
+        if kept is not None:
+            network.account = messages.RegistrationResource(
+                uri=kept.url, body=messages.Registration()
+            )
+            return authority
+        wanted = messages.NewRegistration.from_data(
+            email=settings.contact or None, terms_of_service_agreed=True
+        )
+        try:
+            url = authority.new_account(wanted).uri
+        except errors.ConflictError as known:
+            url = known.location
+            network.account = messages.RegistrationResource(
+                uri=url, body=messages.Registration()
+            )
+        self._folder.keep_account(
+            KeptAccount(
+                directory=settings.directory, url=url, key=_private_numbers(jwk)
+            )
+        )
+        return authority
+
+    def _answer(
+        self,
+        authority: client.ClientV2,
+        authorization: messages.AuthorizationResource,
+        answered: ExitStack,
+    ) -> None:
+        """Put the answer where the server finds it, and say so (RFC 8555 §7.5.1)."""
+        host = authorization.body.identifier.value
+        wanted = self._settings.challenge
+        jwk = authority.net.key
+        if jwk is None:
+            raise errors.ClientError("not signed in")
+        for body in authorization.body.challenges:
+            if body.chall.typ != wanted:
+                continue
+            if isinstance(body.chall, challenges.HTTP01):
+                token, text = body.chall.encode("token"), body.chall.validation(jwk)
+                answered.enter_context(self._folder.challenge(token, text))
+            elif isinstance(body.chall, TlsAlpn01):
+                octets = proof(host, body.chall.validation(jwk))
+                answered.enter_context(self._folder.handshake(host, octets))
+            authority.answer_challenge(body, body.response(jwk))
+            return
+        raise errors.ClientError(f"no {wanted} challenge is offered for {host}")
+
+
+def _account_key(kept: KeptAccount | None) -> JWK:
+    if kept is not None:
+        return cast("JWK", JWKEC.from_json(kept.key))
+    return JWKEC(key=ec.generate_private_key(ec.SECP256R1()))
+
+
+def _private_numbers(jwk: JWK) -> dict[str, str]:
+    return {name: str(value) for name, value in jwk.to_json().items()}
+
+
+def _request(names: Sequence[str], key: CertificateKey) -> bytes:
+    """A certificate signing request (RFC 8555 §7.4)."""
+    alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    signed = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([]))
+        .add_extension(alternatives, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return signed.public_bytes(serialization.Encoding.PEM)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, errors.TimeoutError):
+        return "the authority did not finish in time"
+    return " ".join(str(error).split()) or type(error).__name__
