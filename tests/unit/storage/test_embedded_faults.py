@@ -176,7 +176,15 @@ def test_old_files_are_migrated(tmp_path: Path) -> None:
         ("DELETE FROM bodies WHERE message = 1", "lost its message"),
         ("UPDATE account SET next_message = 1", "numbered above"),
         ("INSERT INTO log VALUES (1, 99, 1, 1, 1)", "expunged"),
-        ("UPDATE entries SET mod_seq = 1000", "above its highest"),
+        (
+            "UPDATE marks SET mod_seqs = unhex(substr(hex(mod_seqs), 1, 16)"  # noqa: ISC004
+            " || '00000000000003E8' || substr(hex(mod_seqs), 33))",
+            "above its highest",
+        ),
+        ("UPDATE marks SET flags = unhex('0000' || substr(hex(flags), 5))", "marks"),
+        ("DELETE FROM marks", "no marks"),
+        ("UPDATE marks SET flags = substr(flags, 1, 3)", "cut short"),
+        ("UPDATE entries SET keywords = 'a' WHERE uid = 2", "whether it has keywords"),
         ("DELETE FROM log", "not in the log"),
     ],
 )

@@ -7,9 +7,11 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyeonji.base.ids import Uid
 from pyeonji.storage.embedded import (
     flagging,
     inserting,
+    marks,
     naming,
     notes,
     reading,
@@ -20,6 +22,7 @@ from pyeonji.storage.embedded.inserting import quota_of
 from pyeonji.storage.embedded.locks import lock_file
 from pyeonji.storage.embedded.runs import Runs
 from pyeonji.storage.embedded.sqlite import errors_named, one
+from pyeonji.storage.entries import MAX_UID
 from pyeonji.storage.errors import MaildropLocked, NoSuchMailbox
 from pyeonji.storage.mailboxes import Usage
 from pyeonji.storage.names import mailbox_name
@@ -27,7 +30,7 @@ from pyeonji.storage.names import mailbox_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pyeonji.base.ids import AccountId, MailboxId, ModSeq, Uid
+    from pyeonji.base.ids import AccountId, MailboxId, ModSeq
     from pyeonji.storage.content import StoredOctets
     from pyeonji.storage.embedded.accountfile import AccountFile
     from pyeonji.storage.embedded.ledger import Ledger
@@ -163,9 +166,8 @@ class EmbeddedAccount:
     async def uids(self, mailbox_id: MailboxId) -> list[Uid]:
         """See AccountStore."""
         with errors_named():
-            return reading.numbers(
-                self._reader, "uid", "FROM entries WHERE mailbox = ?", (mailbox_id,)
-            )
+            loaded = marks.load(self._reader, mailbox_id, [(1, MAX_UID)])
+        return list(map(Uid, loaded.uids))
 
     async def uid_runs(self, mailbox_id: MailboxId) -> list[tuple[Uid, Uid]]:
         """See AccountStore."""

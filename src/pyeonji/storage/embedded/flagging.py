@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from itertools import compress, repeat
+from typing import TYPE_CHECKING
 
 from pyeonji.base.ids import ModSeq, Uid
-from pyeonji.storage.embedded.ledger import consecutive, in_ranges
+from pyeonji.storage.embedded import marks
+from pyeonji.storage.embedded.ledger import consecutive
 from pyeonji.storage.embedded.mail_schema import CHANGED
-from pyeonji.storage.embedded.reading import narrow
+from pyeonji.storage.embedded.reading import keywords_of
 from pyeonji.storage.entries import (
     DELETED,
     MAX_KEYWORDS,
@@ -16,13 +18,14 @@ from pyeonji.storage.entries import (
     FlagsStored,
 )
 
+Changed = list[tuple[Uid, int, str, ModSeq]]
+"""Uid, flags, keywords, mod-sequence."""
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyeonji.storage.embedded.ledger import Ledger
+    from pyeonji.storage.embedded.ledger import Ledger, MailboxRow
     from pyeonji.storage.entries import UidRanges
-
-MAX_MOD_SEQ: Final = 2**63 - 1
 
 
 def merged_keywords(change: FlagChange, there: str, given: frozenset[str]) -> str:
@@ -49,120 +52,139 @@ def store_flags(
 ) -> FlagsStored:
     """See AccountStore.store_flags."""
     row = ledger.mailbox(mailbox_id)
-    plain = not keywords and change is not FlagChange.SET
-    there, refused = _there(ledger, mailbox_id, ranges, unchanged_since)
-    if not plain:
-        after = _with_keywords(there, change, flags, frozenset(keywords))
-    elif change is FlagChange.ADD:
-        after = [(e, e[1] | flags, e[2]) for e in there if e[1] & flags != flags]
+    loaded = marks.load(ledger.connection, mailbox_id, ranges, mod_seqs=True)
+    refused: list[Uid] = []
+    if unchanged_since is not None:
+        refused = _refused(loaded, unchanged_since)
+    there = sum(len(run.named) - run.named.count(0) for run in loaded.runs)
+    work = _Change(ledger, row, loaded, ModSeq(ledger.next_mod_seq))
+    if keywords or (change is FlagChange.SET and loaded.worded):
+        work.with_keywords(change, flags, frozenset(keywords))
     else:
-        after = [(e, e[1] & ~flags, e[2]) for e in there if e[1] & flags]
-    if not after:
+        work.plain(change, flags)
+    if not work.changed:
         return FlagsStored(changed=[], refused=refused)
     before = ModSeq(row.highest_mod_seq)
     ledger.mailbox(mailbox_id, touch=True)
-    if change is FlagChange.SET or flags & (SEEN | DELETED):
-        unseen = [(e[1] & SEEN) - (f & SEEN) for e, f, _ in after]
-        deleted = [(f & DELETED) - (e[1] & DELETED) for e, f, _ in after]
-        row.unseen += sum(unseen)
-        row.deleted += sum(deleted) // DELETED
-    mod_seq = ModSeq(ledger.mod_seq())
-    changed = [(e[0], f, k, mod_seq) for e, f, k in after]
-    whole_range = not refused and len(changed) == len(there)
-    if plain:
-        _write_bits(ledger, mailbox_id, ranges, change, flags, unchanged_since)
-    else:
-        one_run = whole_range and len(ranges) == 1
-        _write_flags(ledger, mailbox_id, changed, one_run=one_run)
-    uids = [entry[0] for entry in changed]
+    uids = [entry[0] for entry in work.changed]
+    whole_range = not refused and len(uids) == there
     whole = [(uids[0], uids[-1])] if whole_range else consecutive(uids)
     ledger.log(row, CHANGED, whole)
-    return FlagsStored(changed=changed, refused=refused, before=before)
+    return FlagsStored(changed=work.changed, refused=refused, before=before)
 
 
-def _there(
-    ledger: Ledger, mailbox_id: int, ranges: UidRanges, unchanged_since: int | None
-) -> tuple[list[Any], list[Uid]]:
-    """Entries (uid, flags, keywords) to change, and uids changed since by others."""
-    source, where, bindings = in_ranges(mailbox_id, ranges)
-    columns = ["e.uid", "e.flags", "e.keywords"]
-    if unchanged_since is not None:
-        columns.append("e.mod_seq")
-    there = narrow(ledger.connection, columns, f"FROM {source} WHERE {where}", bindings)
-    if unchanged_since is None:
-        return there, []
-    refused = [entry[0] for entry in there if entry[3] > unchanged_since]
-    return [entry for entry in there if entry[3] <= unchanged_since], refused
+def _refused(loaded: marks.Loaded, unchanged_since: int) -> list[Uid]:
+    """Entries that changed since; they are not asked for any more."""
+    refused: list[Uid] = []
+    for run in loaded.runs:
+        late = [
+            uid
+            for uid, mod_seq in zip(run.uids(), run.mod_seqs(), strict=True)
+            if mod_seq > unchanged_since
+        ]
+        if late:
+            named = bytearray(run.named)
+            for uid in late:
+                named[uid - run.base] = 0
+            run.named = bytes(named)
+            refused += map(Uid, late)
+    return refused
 
 
-def _write_bits(
-    ledger: Ledger,
-    mailbox_id: int,
-    ranges: UidRanges,
-    change: FlagChange,
-    flags: int,
-    unchanged_since: int | None,
-) -> None:
-    """Add or take away bits, where that changes anything, in one scan of each range."""
-    if change is FlagChange.ADD:
-        what, whom = "flags | ?1", "flags & ?1 <> ?1"
-    else:
-        what, whom = "flags & ~?1", "flags & ?1 <> 0"
-    latest = MAX_MOD_SEQ if unchanged_since is None else unchanged_since
-    mod_seq = ledger.mod_seq()
-    ledger.connection.executemany(
-        f"UPDATE entries SET flags = {what}, mod_seq = ?2 WHERE mailbox = ?3"  # noqa: S608 - only fixed pieces
-        f" AND uid BETWEEN ?4 AND ?5 AND {whom} AND mod_seq <= ?6",
-        [(flags, mod_seq, mailbox_id, low, high, latest) for low, high in ranges],
-    )
+class _Change:
+    """What is written, and what is told of it."""
 
+    def __init__(
+        self, ledger: Ledger, row: MailboxRow, loaded: marks.Loaded, mod_seq: ModSeq
+    ) -> None:
+        self._ledger = ledger
+        self._row = row
+        self._runs = loaded.runs
+        self._mod_seq = mod_seq
+        self.changed: Changed = []
 
-def _with_keywords(
-    there: list[Any], change: FlagChange, flags: int, given: frozenset[str]
-) -> list[tuple[Any, int, str]]:
-    """What changes where keywords take part; each spelling is merged once."""
-    merged: dict[str, str] = {}
-    after = []
-    for entry in there:
-        old_flags, old_keywords = entry[1], entry[2]
-        keywords = merged.get(old_keywords)
-        if keywords is None:
-            keywords = merged_keywords(change, old_keywords, given)
-            merged[old_keywords] = keywords
-        match change:
-            case FlagChange.SET:
-                new_flags = flags
-            case FlagChange.ADD:
-                new_flags = old_flags | flags
-            case _:
-                new_flags = old_flags & ~flags
-        if new_flags != old_flags or keywords != old_keywords:
-            after.append((entry, new_flags, keywords))
-    return after
+    def plain(self, change: FlagChange, flags: int) -> None:
+        """Bits alone; keywords stay, or there are none."""
+        flags &= marks.BITS
+        table = bytearray(256)
+        for octet in range(marks.PRESENT, 256):
+            match change:
+                case FlagChange.SET:
+                    table[octet] = octet & ~marks.BITS | flags
+                case FlagChange.ADD:
+                    table[octet] = octet | flags
+                case _:
+                    table[octet] = octet & ~flags
+        for run in self._runs:
+            self._write(run, run.named.translate(table), {})
 
+    def with_keywords(
+        self, change: FlagChange, flags: int, given: frozenset[str]
+    ) -> None:
+        """Where keywords take part; each spelling is merged once."""
+        merged: dict[str, str] = {}
+        for run in self._runs:
+            old = keywords_of(self._ledger.connection, self._row.id, run)
+            new: dict[int, str] = {}
+            octets = bytearray(run.named)
+            for uid in run.uids():
+                there = old.get(uid, "")
+                keywords = merged.get(there)
+                if keywords is None:
+                    keywords = merged[there] = merged_keywords(change, there, given)
+                at = uid - run.base
+                bits = _changed_bits(change, octets[at], flags)
+                octets[at] = marks.octet_of(bits, keywords)
+                if keywords != there:
+                    new[uid] = keywords
+            self._write(run, bytes(octets), new, old)
 
-def _write_flags(
-    ledger: Ledger,
-    mailbox_id: int,
-    changed: list[tuple[Uid, int, str, ModSeq]],
-    *,
-    one_run: bool,
-) -> None:
-    _, flags, keywords, mod_seq = changed[0]
-    alike = all(f == flags and k == keywords for _, f, k, _ in changed)
-    if alike and one_run:
-        runs = [(changed[0][0], changed[-1][0])]
-    elif alike:
-        runs = consecutive([entry[0] for entry in changed])  # type: ignore[assignment]
-    else:
-        ledger.connection.executemany(
-            "UPDATE entries SET flags = ?, keywords = ?, mod_seq = ?"
-            " WHERE mailbox = ? AND uid = ?",
-            [(f, k, m, mailbox_id, uid) for uid, f, k, m in changed],
+    def _write(
+        self,
+        run: marks.Run,
+        new: bytes,
+        keywords: dict[int, str],
+        old: dict[int, str] | None = None,
+    ) -> None:
+        """Write the octets of a run, and keywords that are not what they were."""
+        connection, mailbox_id = self._ledger.connection, self._row.id
+        forced = [uid - run.base for uid in keywords]
+        changed = marks.change(
+            connection, mailbox_id, run, new, self._mod_seq, forced=forced
         )
-        return
-    ledger.connection.executemany(
-        "UPDATE entries SET flags = ?, keywords = ?, mod_seq = ?"
-        " WHERE mailbox = ? AND uid BETWEEN ? AND ?",
-        [(flags, keywords, mod_seq, mailbox_id, a, b) for a, b in runs],
-    )
+        if not changed:
+            return
+        if keywords:
+            connection.executemany(
+                "UPDATE entries SET keywords = ? WHERE mailbox = ? AND uid = ?",
+                [(words, mailbox_id, uid) for uid, words in keywords.items()],
+            )
+        self._count(run.named, new)
+        every = range(run.base, run.base + len(new))
+        # an entry that changed keeps an octet
+        uids = every if 0 not in changed else list(compress(every, changed))
+        bits = bytes(compress(new, changed)).translate(marks.BITS_OF)
+        if run.worded or keywords:
+            if old is None:
+                old = keywords_of(connection, mailbox_id, run)
+            now = old | keywords
+            words = [now.get(uid, "") for uid in uids]
+        else:
+            words = repeat("", len(uids))  # type: ignore[assignment]
+        self.changed += zip(uids, bits, words, repeat(self._mod_seq))  # type: ignore[arg-type]
+
+    def _count(self, old: bytes, new: bytes) -> None:
+        row = self._row
+        seen, deleted = marks.table_of(SEEN), marks.table_of(DELETED)
+        row.unseen += old.translate(seen).count(1) - new.translate(seen).count(1)
+        row.deleted += new.translate(deleted).count(1) - old.translate(deleted).count(1)
+
+
+def _changed_bits(change: FlagChange, bits: int, flags: int) -> int:
+    match change:
+        case FlagChange.SET:
+            return flags
+        case FlagChange.ADD:
+            return bits | flags
+        case _:
+            return bits & ~flags

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.base.ids import Uid
 from pyeonji.storage.content import BlobFile
+from pyeonji.storage.embedded import marks
 from pyeonji.storage.embedded.conversations import Conversations
 from pyeonji.storage.embedded.mail_schema import CHANGED
 from pyeonji.storage.embedded.octets import map_file, new_name, pack
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pyeonji.storage.embedded.ledger import Ledger, MailboxRow
     from pyeonji.storage.entries import NewMessage
 
-_ENTRY: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ENTRY: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"
 _MESSAGE: Final = f"INSERT INTO messages VALUES ({', '.join('?' * 19)})"  # noqa: S608 - only marks
 _HEAD: Final = "INSERT INTO heads VALUES (?, ?, ?)"
 _BODY: Final = "INSERT INTO bodies VALUES (?, ?, ?, ?)"
@@ -69,6 +70,7 @@ class Batch:
         self._heads: list[tuple[int, bytes, int]] = []
         self._bodies: list[tuple[Any, ...]] = []
         self._first: dict[int, int] = {}
+        self._octets: dict[int, bytearray] = {}
 
     def add(
         self,
@@ -156,11 +158,10 @@ class Batch:
         """Let a message stand in a touched mailbox; gives its uid."""
         uid = take_uids(row, 1)
         self._first.setdefault(row.id, uid)
+        octets = self._octets.setdefault(row.id, bytearray())
+        octets.append(marks.octet_of(flags, keywords))
         self._entries.append(
-            (
-                *(row.id, uid, message, row.highest_mod_seq, flags, keywords),
-                *(internal_date, self._ledger.now, size),
-            )
+            (row.id, uid, message, keywords, internal_date, self._ledger.now, size)
         )
         row.held += 1
         row.octets += size
@@ -191,12 +192,15 @@ class Batch:
         connection.executemany(_ENTRY, self._entries)
         for mailbox_id, first in self._first.items():
             row = self._ledger.mailbox(mailbox_id)
+            octets = bytes(self._octets[mailbox_id])
+            marks.put(connection, mailbox_id, first, octets, row.highest_mod_seq)
             self._ledger.log(row, CHANGED, [(first, row.uid_next - 1)])
         for rows in (self._entries, self._messages, self._linked):
             rows.clear()
         self._heads.clear()
         self._bodies.clear()
         self._first.clear()
+        self._octets.clear()
 
 
 def _message_row(size: int, prefix_size: int, prepared: Prepared) -> tuple[Any, ...]:
@@ -250,16 +254,17 @@ def append(
 def insert_copies(ledger: Ledger, row: MailboxRow, entries: list[Entry]) -> list[Uid]:
     """Entries for messages that are there already, in a touched mailbox."""
     first = take_uids(row, len(entries))
-    mod_seq = row.highest_mod_seq
     ledger.connection.executemany(
         _ENTRY,
         [
-            (row.id, uid, message, mod_seq, flags, keywords, date, ledger.now, size)
-            for uid, (_, message, flags, keywords, date, size) in zip(
+            (row.id, uid, message, keywords, date, ledger.now, size)
+            for uid, (_, message, _, keywords, date, size) in zip(
                 count(first), entries, strict=False
             )
         ],
     )
+    octets = bytes([marks.octet_of(entry[2], entry[3]) for entry in entries])
+    marks.put(ledger.connection, row.id, first, octets, row.highest_mod_seq)
     row.held += len(entries)
     row.octets += sum(entry[5] for entry in entries)
     row.unseen += sum(1 for entry in entries if not entry[2] & SEEN)

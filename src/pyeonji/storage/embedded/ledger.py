@@ -80,6 +80,11 @@ class Ledger:
         self.messages: int = row[4]
         self._mod_seq = 0
 
+    @property
+    def next_mod_seq(self) -> int:
+        """What `mod_seq` is or will be."""
+        return self._mod_seq or self.last_mod_seq + 1
+
     def mod_seq(self) -> int:
         """The sequence of this job."""
         if not self._mod_seq:

@@ -1,8 +1,8 @@
 """The file of an account, `mail.db`: its tables, and how they came to be so.
 
-Narrow rows (`entries`) hold what changes and what every FETCH asks for; wide
-ones (`messages`) what was prepared when the message came; `heads` the header
-section, `bodies` the octets after it.
+Narrow rows (`entries`) hold what every FETCH asks for, `marks` what changes of it
+(flags, mod-sequences); wide ones (`messages`) what was prepared when the message
+came; `heads` the header section, `bodies` the octets after it.
 Counters stand in `account` and `mailboxes`, so that nothing needs counting.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.storage.embedded.marks import flags_apart
 from pyeonji.storage.embedded.second_schema import headers_and_threads
 from pyeonji.storage.embedded.wordindex import THIRD_SCHEMA
 
@@ -121,4 +122,5 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
     """,
     headers_and_threads,
     THIRD_SCHEMA,
+    flags_apart,
 )

@@ -9,8 +9,10 @@ import msgspec
 
 from pyeonji.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from pyeonji.storage.content import StoredOctets
+from pyeonji.storage.embedded import marks
 from pyeonji.storage.embedded.ledger import consecutive, in_ranges
 from pyeonji.storage.embedded.octets import map_file, unpack
+from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.mailboxes import Changes, Column, Mailbox, SpecialUse
 
 if TYPE_CHECKING:
@@ -21,11 +23,15 @@ if TYPE_CHECKING:
     from pyeonji.storage.embedded.sqlite import Database
     from pyeonji.storage.mailboxes import Row, UidRanges
 
+_MARKS: Final = frozenset({Column.FLAGS, Column.MOD_SEQ})
+"""Those that stand apart (see `marks`)."""
+
+_FROM_MARKS: Final = frozenset({Column.UID, Column.KEYWORDS, *_MARKS})
+"""Those that need nothing else where no entry has keywords."""
+
 _COLUMNS: Final[dict[Column, str]] = {
     Column.UID: "e.uid",
-    Column.FLAGS: "e.flags",
     Column.KEYWORDS: "e.keywords",
-    Column.MOD_SEQ: "e.mod_seq",
     Column.INTERNAL_DATE: "e.internal_date",
     Column.SAVE_DATE: "e.save_date",
     Column.SIZE: "e.size",
@@ -152,6 +158,22 @@ def select(
     """See AccountStore.select."""
     if not ranges:
         return []
+    if not _MARKS.isdisjoint(columns):
+        return list(
+            zip(
+                *_with_marks(connection, mailbox_id, ranges, columns, select=True),
+                strict=True,
+            )
+        )
+    return _select_rows(connection, mailbox_id, ranges, columns)
+
+
+def _select_rows(
+    connection: Database,
+    mailbox_id: int,
+    ranges: UidRanges,
+    columns: Sequence[Column],
+) -> list[Row]:
     what, join = _select(tuple(columns))
     source, where, bindings = in_ranges(mailbox_id, ranges)
     if not join.startswith(" CROSS") and ranges[-1][1] - ranges[0][0] > MANY:
@@ -172,6 +194,18 @@ def columns(
     """See AccountStore.columns: JSON arrays are made faster than rows."""
     if not ranges:
         return [[] for _ in wanted]
+    if not _MARKS.isdisjoint(wanted):
+        found = _with_marks(connection, mailbox_id, ranges, wanted, select=False)
+        return [list(column) for column in found]
+    return _gathered(connection, mailbox_id, ranges, wanted)
+
+
+def _gathered(
+    connection: Database,
+    mailbox_id: int,
+    ranges: UidRanges,
+    wanted: Sequence[Column],
+) -> list[list[Any]]:
     _, join = _select(tuple(wanted))
     source, where, bindings = in_ranges(mailbox_id, ranges)
     gathered = ", ".join(f"json_group_array({_COLUMNS[column]})" for column in wanted)
@@ -180,6 +214,74 @@ def columns(
         bindings,
     ).fetchone()
     return [_array.decode(array) for array in row]
+
+
+def _with_marks(
+    connection: Database,
+    mailbox_id: int,
+    ranges: UidRanges,
+    wanted: Sequence[Column],
+    *,
+    select: bool,
+) -> list[Sequence[Any]]:
+    """Columns where some of them are marks; both of one moment."""
+    if connection.in_transaction:
+        return _both(connection, mailbox_id, ranges, wanted, select=select)
+    connection.execute("BEGIN")
+    try:
+        return _both(connection, mailbox_id, ranges, wanted, select=select)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _both(
+    connection: Database,
+    mailbox_id: int,
+    ranges: UidRanges,
+    wanted: Sequence[Column],
+    *,
+    select: bool,
+) -> list[Sequence[Any]]:
+    loaded = marks.load(
+        connection, mailbox_id, ranges, mod_seqs=Column.MOD_SEQ in wanted
+    )
+    uids = loaded.uids
+    found: dict[Column, Sequence[Any]] = {Column.UID: uids}
+    if Column.FLAGS in wanted:
+        found[Column.FLAGS] = loaded.bits()
+    if Column.MOD_SEQ in wanted:
+        found[Column.MOD_SEQ] = loaded.mod_seqs()
+    others = [column for column in wanted if column not in found]
+    if others == [Column.KEYWORDS] and not loaded.worded:
+        found[Column.KEYWORDS] = [""] * len(uids)
+    elif others:
+        there = [Column.UID, *others]
+        if select:
+            rows = _select_rows(connection, mailbox_id, ranges, there)
+            kept: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(
+                there
+            )
+        else:
+            kept = _gathered(connection, mailbox_id, ranges, there)
+        if len(kept[0]) != len(uids):
+            raise StorageUnavailable("marks without entries: `pyeonji repair`")
+        found |= dict(zip(there, kept, strict=True))
+    return [found[column] for column in wanted]
+
+
+def keywords_of(
+    connection: Database, mailbox_id: int, run: marks.Run
+) -> dict[int, str]:
+    """Keywords of those named entries that have any, by uid."""
+    if not run.worded:
+        return {}
+    return dict(
+        connection.execute(
+            "SELECT uid, keywords FROM entries"
+            " WHERE mailbox = ? AND uid BETWEEN ? AND ? AND keywords <> ''",
+            (mailbox_id, run.base, run.base + len(run.named) - 1),
+        ).fetchall()
+    )
 
 
 def octets(
@@ -271,7 +373,6 @@ def _changes(connection: Database, mailbox_id: int, since: int) -> Changes:
 def _changed(
     connection: Database, mailbox_id: int, since: int, *, in_log: bool
 ) -> list[tuple[Uid, int, str, ModSeq]]:
-    what = "SELECT e.uid, e.flags, e.keywords, e.mod_seq FROM "
     ranges = [(0, 2**32)]
     if in_log:
         found = connection.execute(
@@ -282,10 +383,17 @@ def _changed(
         ranges = merged(found)
     if not ranges:
         return []
-    source, where, bindings = in_ranges(mailbox_id, ranges)
-    changed: list[tuple[Uid, int, str, ModSeq]] = connection.execute(
-        f"{what}{source} WHERE {where} AND e.mod_seq > ?", [*bindings, since]
-    ).fetchall()
+    loaded = marks.load(connection, mailbox_id, ranges, mod_seqs=True)
+    changed: list[tuple[Uid, int, str, ModSeq]] = []
+    for run in loaded.runs:
+        words = keywords_of(connection, mailbox_id, run)
+        changed += [
+            (Uid(uid), bits, words.get(uid, ""), ModSeq(mod_seq))
+            for uid, bits, mod_seq in zip(
+                run.uids(), run.bits(), run.mod_seqs(), strict=True
+            )
+            if mod_seq > since
+        ]
     return changed
 
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.storage.embedded import reading
+from pyeonji.storage.embedded import marks, reading
 from pyeonji.storage.embedded.ledger import consecutive
 from pyeonji.storage.embedded.sqlite import one
 from pyeonji.storage.entries import MAX_UID, SEEN
@@ -28,7 +28,7 @@ MAX_FOLLOWED: Final = 500
 """Changed entries that are looked at one by one; more take a scan."""
 
 LOOKED_AT: Final = 5000
-"""Uids from the first on that are looked at before the last ones are."""
+"""Uids from the first on that are looked at before the last ones are; at once."""
 
 _COUNTERS: Final = (
     "SELECT highest_mod_seq, held, uid_next, unseen, log_floor FROM mailboxes"
@@ -38,15 +38,11 @@ _EXPUNGED: Final = (
     "SELECT first, last FROM log WHERE mailbox = ? AND mod_seq > ? AND kind = 1"
     " ORDER BY first"
 )
-_UNSEEN_FROM: Final = (
-    "SELECT uid FROM entries WHERE mailbox = ? AND uid BETWEEN ? AND ?"  # noqa: S608 - a number
-    f" AND flags & {SEEN} = 0 ORDER BY uid LIMIT 1"
+_CHANGED: Final = (
+    "SELECT first, min(last, ?) FROM log WHERE mailbox = ? AND mod_seq > ?"  # noqa: S608 - a number
+    f" AND kind = 0 AND first <= ? ORDER BY first LIMIT {MAX_FOLLOWED}"
 )
-# the unseen are mostly the last ones; their number says when all are found
-_UNSEEN_LAST: Final = (
-    "SELECT min(uid) FROM (SELECT uid FROM entries WHERE mailbox = ?"  # noqa: S608 - a number
-    f" AND flags & {SEEN} = 0 ORDER BY uid DESC LIMIT ?)"
-)
+_UNSEEN: Final = marks.table_of(SEEN, wanted=False)
 
 
 @dataclass(slots=True)
@@ -105,26 +101,22 @@ class Runs:
         if sum(last - first + 1 for first, last in runs) == held:
             return runs
         # `repair` takes entries out that are not in the log
-        uids = reading.numbers(
-            self._connection, "uid", "FROM entries WHERE mailbox = ?", (mailbox_id,)
-        )
-        return consecutive(uids)
+        everything = marks.load(self._connection, mailbox_id, [(1, MAX_UID)])
+        return consecutive(everything.uids)
 
     def first_unseen(self, mailbox_id: int) -> int | None:
         """See AccountStore.first_unseen."""
         self._connection.execute("BEGIN")
         try:
-            highest, _, _, unseen, log_floor = self._counters(mailbox_id)
+            highest, _, uid_next, unseen, log_floor = self._counters(mailbox_id)
             if not unseen:
                 return None
             known = self._remembered(mailbox_id)
             if known.unseen_at != highest:
                 start = self._none_before(mailbox_id, known, log_floor)
-                end = start + LOOKED_AT if start == 1 else MAX_UID
-                row = one(self._connection, _UNSEEN_FROM, (mailbox_id, start, end))
-                if row is None:
-                    row = one(self._connection, _UNSEEN_LAST, (mailbox_id, unseen))
-                known.unseen, known.unseen_at = row[0], highest
+                found = self._unseen(mailbox_id, [(start, start + LOOKED_AT)])
+                first = found[0] if found else self._far(mailbox_id, uid_next, unseen)
+                known.unseen, known.unseen_at = first, highest
             return known.unseen
         finally:
             self._connection.execute("COMMIT")
@@ -135,15 +127,28 @@ class Runs:
         if since < 0 or since + 1 < log_floor:
             return 1
         changed = self._connection.execute(
-            "SELECT e.uid FROM log l CROSS JOIN entries e ON e.mailbox = l.mailbox"  # noqa: S608 - a number
-            " AND e.uid BETWEEN l.first AND min(l.last, ?)"
-            " WHERE l.mailbox = ? AND l.mod_seq > ? AND l.kind = 0"
-            f" AND e.flags & {SEEN} = 0 LIMIT {MAX_FOLLOWED}",
-            (known.unseen, mailbox_id, since),
+            _CHANGED, (known.unseen, mailbox_id, since, known.unseen)
         ).fetchall()
+        ranges = reading.merged(changed)
         if len(changed) == MAX_FOLLOWED:
             return 1
-        return min((uid for (uid,) in changed), default=known.unseen)
+        return min(self._unseen(mailbox_id, ranges), default=known.unseen)
+
+    def _unseen(self, mailbox_id: int, ranges: list[tuple[int, int]]) -> list[int]:
+        return marks.load(self._connection, mailbox_id, ranges).where(_UNSEEN)
+
+    def _far(self, mailbox_id: int, uid_next: int, unseen: int) -> int:
+        """The first unseen, from the end: mostly they are the last ones.
+
+        All are found when there are as many as `unseen`.
+        """
+        end, first = uid_next - 1, 1
+        while unseen > 0 and end > 0:
+            found = self._unseen(mailbox_id, [(max(end - LOOKED_AT, 1), end)])
+            unseen -= len(found)
+            end -= LOOKED_AT + 1
+            first = found[0] if found else first
+        return first
 
 
 def between(gaps: tuple[tuple[int, int], ...], last: int) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.message.text import normalise
 from pyeonji.storage import query as q
-from pyeonji.storage.embedded import reading
+from pyeonji.storage.embedded import marks, reading
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
 from pyeonji.storage.embedded.sqlite import (
     Database,
@@ -24,6 +24,7 @@ from pyeonji.storage.embedded.sqlite import (
 )
 from pyeonji.storage.embedded.texts import FIELD, complete_texts, kept, one_line
 from pyeonji.storage.embedded.wordindex import Index, either
+from pyeonji.storage.entries import MAX_UID
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pyeonji.base.ids import Uid
     from pyeonji.storage.embedded.accountfile import AccountFile
     from pyeonji.storage.embedded.textmaker import Makers
+    from pyeonji.storage.entries import UidRanges
 
 MAX_INLINE: Final = 20_000
 """Entries that a query without texts looks at on the loop."""
@@ -57,6 +59,7 @@ class Condition:
         self.texts = False
         self.bodies = False
         self.wide = False
+        self.marks = False
         self._depth = 0
         self.sql = self._of(query)
 
@@ -113,7 +116,13 @@ class Condition:
 
     @_sql.register
     def _(self, query: q.HasFlags) -> str:
-        return self._bind("e.flags & ? = ?", query.flags, query.flags)
+        self.marks = True
+        those = bytes(
+            octet
+            for octet, has in enumerate(marks.table_of(query.flags & marks.BITS))
+            if has
+        )
+        return self._bind(f"instr(?, {marks.FLAGS_OF_ENTRY})", those)
 
     @_sql.register
     def _(self, query: q.HasKeyword) -> str:
@@ -150,7 +159,8 @@ class Condition:
 
     @_sql.register
     def _(self, query: q.ChangedSince) -> str:
-        return self._bind("e.mod_seq >= ?", query.mod_seq)
+        self.marks = True
+        return self._bind(f"{marks.MOD_SEQ_OF_ENTRY} >= ?", marks.packed(query.mod_seq))
 
     def _between(self, column: str, least: int | None, most: int | None) -> str:
         low = self._bind(f"{column} >= ?", least) if least is not None else "1"
@@ -246,6 +256,9 @@ class Searcher:
         self, file: AccountFile, mailbox_id: int, query: q.Query
     ) -> list[Uid]:
         """See AccountStore.search."""
+        if (table := of_flags(query)) is not None:
+            with errors_named():
+                return _marked(file.reader, mailbox_id, query, table)
         condition = Condition(query)
         if not condition.texts:
             with errors_named():
@@ -260,6 +273,56 @@ class Searcher:
             return await asyncio.get_running_loop().run_in_executor(
                 self._threads, _search, file, mailbox_id, condition, self._makers
             )
+
+
+def of_flags(query: q.Query) -> bytes | None:
+    """A table for marks, if the query looks at nothing but flags (and uids first)."""
+    if isinstance(query, q.And) and query.of and isinstance(query.of[0], q.UidIn):
+        query = q.And(of=query.of[1:])
+    if not _only_flags(query, MAX_DEPTH):
+        return None
+    return bytes(
+        octet >= marks.PRESENT and _holds(query, octet) for octet in range(256)
+    )
+
+
+def _only_flags(query: q.Query, depth: int) -> bool:
+    match query:
+        case q.All():
+            return True
+        case q.HasFlags():
+            return not query.flags & ~marks.BITS
+        case q.Not():
+            return depth > 0 and _only_flags(query.query, depth - 1)
+        case q.And() | q.Or():
+            return depth > 0 and all(_only_flags(one, depth - 1) for one in query.of)
+        case _:
+            return False
+
+
+def _holds(query: q.Query, octet: int) -> bool:
+    match query:
+        case q.HasFlags():
+            return octet & query.flags == query.flags
+        case q.Not():
+            return not _holds(query.query, octet)
+        case q.And():
+            return all(_holds(one, octet) for one in query.of)
+        case q.Or():
+            return any(_holds(one, octet) for one in query.of)
+        case _:
+            return True
+
+
+def _marked(
+    connection: Database, mailbox_id: int, query: q.Query, table: bytes
+) -> list[Uid]:
+    """Uids whose marks a table wants."""
+    ranges: UidRanges = [(1, MAX_UID)]
+    if isinstance(query, q.And) and query.of and isinstance(query.of[0], q.UidIn):
+        ranges = query.of[0].ranges
+    loaded = marks.load(connection, mailbox_id, ranges)
+    return loaded.where(table)  # type: ignore[return-value]
 
 
 def _search(

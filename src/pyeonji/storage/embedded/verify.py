@@ -15,7 +15,7 @@ import apsw
 import msgspec
 import zstandard
 
-from pyeonji.storage.embedded import directory_schema, letters, mail_schema
+from pyeonji.storage.embedded import directory_schema, letters, mail_schema, marks
 from pyeonji.storage.embedded.accountfile import FILE_NAME
 from pyeonji.storage.embedded.octets import decompress, map_file, unpack
 from pyeonji.storage.embedded.sqlite import (
@@ -73,7 +73,7 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
                    coalesce(sum(e.flags & 1 = 0), 0) AS unseen,
                    coalesce(sum(e.flags & 8 <> 0), 0) AS deleted,
                    coalesce(sum(e.size), 0) AS octets
-            FROM mailboxes b LEFT JOIN entries e ON e.mailbox = b.id GROUP BY b.id
+            FROM mailboxes b LEFT JOIN marked e ON e.mailbox = b.id GROUP BY b.id
         ) c USING (id)
         WHERE (b.held, b.unseen, b.deleted, b.octets)
            IS NOT (c.held, c.unseen, c.deleted, c.octets)
@@ -100,7 +100,7 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
         "mailbox {} has mod-sequence {} above its highest {}",
         """
         SELECT b.name, max(e.mod_seq), b.highest_mod_seq FROM mailboxes b
-        JOIN entries e ON e.mailbox = b.id GROUP BY b.id
+        JOIN marked e ON e.mailbox = b.id GROUP BY b.id
         HAVING max(e.mod_seq) > b.highest_mod_seq
         """,
     ),
@@ -122,12 +122,32 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
     (
         "mailbox {}: the change of uid {} at {} is not in the log",
         """
-        SELECT e.mailbox, e.uid, e.mod_seq FROM entries e
+        SELECT e.mailbox, e.uid, e.mod_seq FROM marked e
         JOIN mailboxes b ON b.id = e.mailbox
         WHERE e.mod_seq >= b.log_floor AND NOT EXISTS (
             SELECT 1 FROM log l WHERE l.mailbox = e.mailbox
             AND l.mod_seq = e.mod_seq AND l.kind = 0
             AND e.uid BETWEEN l.first AND l.last)
+        """,
+    ),
+    (
+        "marks {} are cut short",
+        "SELECT id FROM marks WHERE length(flags) <> 128 OR length(mod_seqs) <> 1024",
+    ),
+    (
+        "uid {} of mailbox {} has marks and no entry, or an entry and no marks",
+        """
+        SELECT coalesce(e.uid, s.uid), coalesce(e.mailbox, s.mailbox)
+        FROM entries e FULL JOIN spread s ON s.mailbox = e.mailbox AND s.uid = e.uid
+        WHERE e.uid IS NULL OR s.uid IS NULL
+        """,
+    ),
+    (
+        "the marks of uid {} of mailbox {} do not say whether it has keywords",
+        """
+        SELECT e.uid, e.mailbox FROM entries e CROSS JOIN spread s
+        ON s.mailbox = e.mailbox AND s.uid = e.uid
+        WHERE (s.octet & 64 <> 0) <> (e.keywords <> '')
         """,
     ),
     (
@@ -275,6 +295,7 @@ def verify_account(folder: Path, report: Report, *, octets: bool = True) -> None
     connection.execute("BEGIN")  # one snapshot, though others may write
     try:
         report.messages += one(connection, "SELECT messages FROM account")[0]
+        _spread(connection)
         for what, sql in _RULES:
             rows = connection.execute(f"{sql} LIMIT {MAX_PROBLEMS}").fetchall()
             report.problems += [Problem(folder.name, what.format(*row)) for row in rows]
@@ -284,6 +305,40 @@ def verify_account(folder: Path, report: Report, *, octets: bool = True) -> None
     finally:
         connection.execute("COMMIT")
         connection.close()
+
+
+_SPREAD: Final = """
+    CREATE TEMP TABLE spread (
+        mailbox INTEGER, uid INTEGER, octet INTEGER, mod_seq INTEGER,
+        PRIMARY KEY (mailbox, uid)
+    ) WITHOUT ROWID;
+    CREATE TEMP VIEW marked AS SELECT e.*, s.octet & 31 AS flags, s.mod_seq
+    FROM main.entries e CROSS JOIN temp.spread s
+    ON s.mailbox = e.mailbox AND s.uid = e.uid;
+"""
+
+
+def _spread(connection: Database) -> None:
+    """A row for each entry's marks, and entries with them, as `verify` looks at."""
+    connection.execute(_SPREAD)
+    connection.executemany(
+        "INSERT INTO spread VALUES (?, ?, ?, ?)", list(marks.spread(connection))
+    )
+
+
+def _marks_anew(connection: Database) -> None:
+    """Write the marks of what entries there are; those that had none get some."""
+    _spread(connection)
+    rows = connection.execute(
+        "SELECT e.mailbox, e.uid, coalesce(s.octet & 31, 0), e.keywords,"
+        " coalesce(s.mod_seq, 1) FROM entries e LEFT JOIN spread s"
+        " ON s.mailbox = e.mailbox AND s.uid = e.uid ORDER BY e.mailbox, e.uid"
+    ).fetchall()
+    marks.gather(connection, rows)
+    connection.execute("DELETE FROM spread")
+    connection.executemany(
+        "INSERT INTO spread VALUES (?, ?, ?, ?)", list(marks.spread(connection))
+    )
 
 
 def _verify_blobs(
@@ -365,11 +420,15 @@ def _verify_queue(path: Path, report: Report) -> None:
     connection.close()
 
 
-_REPAIRS: Final = """
+_LOSSES: Final = """
     DELETE FROM entries WHERE message NOT IN (
         SELECT m.id FROM messages m JOIN heads h ON h.message = m.id
         JOIN bodies b ON b.message = m.id)
         OR mailbox NOT IN (SELECT id FROM mailboxes WHERE selectable);
+"""
+"""Entries that nothing is left of."""
+
+_REPAIRS: Final = """
     DELETE FROM garbage WHERE message IN (SELECT message FROM entries);
     INSERT OR IGNORE INTO garbage SELECT id FROM messages
         WHERE id NOT IN (SELECT message FROM entries);
@@ -390,7 +449,7 @@ _REPAIRS: Final = """
         WHERE size <> (SELECT size FROM messages m WHERE m.id = message);
     UPDATE account SET
         mod_seq = max(mod_seq + 1,
-            1 + coalesce((SELECT max(mod_seq) FROM entries), 0),
+            1 + coalesce((SELECT max(mod_seq) FROM marked), 0),
             1 + coalesce((SELECT max(highest_mod_seq) FROM mailboxes), 0)),
         uid_validity = max(uid_validity,
             coalesce((SELECT max(uid_validity) FROM mailboxes), 0)),
@@ -405,8 +464,8 @@ _REPAIRS: Final = """
         highest_mod_seq = (SELECT mod_seq FROM account),
         log_floor = (SELECT mod_seq FROM account) + 1,
         held = (SELECT count(*) FROM entries WHERE mailbox = id),
-        unseen = (SELECT count(*) FROM entries WHERE mailbox = id AND flags & 1 = 0),
-        deleted = (SELECT count(*) FROM entries WHERE mailbox = id AND flags & 8),
+        unseen = (SELECT count(*) FROM marked WHERE mailbox = id AND flags & 1 = 0),
+        deleted = (SELECT count(*) FROM marked WHERE mailbox = id AND flags & 8),
         octets = (SELECT coalesce(sum(size), 0) FROM entries WHERE mailbox = id);
 """
 
@@ -433,6 +492,8 @@ def _repair_account(path: Path) -> None:
             connection.execute("REINDEX")
             with transaction(connection):
                 _drop_lost_files(connection, blobs)
+                connection.execute(_LOSSES)
+                _marks_anew(connection)
                 connection.execute(_REPAIRS)
             named = {
                 name

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import json
 
 from pyeonji.base.ids import MailboxId, Uid, UidValidity
+from pyeonji.storage.embedded import marks
 from pyeonji.storage.embedded.conversations import forget_threads
 from pyeonji.storage.embedded.inserting import (
     Entry,
@@ -14,10 +15,10 @@ from pyeonji.storage.embedded.inserting import (
     check_quota,
     insert_copies,
 )
-from pyeonji.storage.embedded.ledger import consecutive, in_ranges
+from pyeonji.storage.embedded.ledger import consecutive
 from pyeonji.storage.embedded.mail_schema import EXPUNGED
-from pyeonji.storage.embedded.reading import narrow, numbers
-from pyeonji.storage.entries import DELETED, MAX_UID, SEEN, Copied
+from pyeonji.storage.embedded.reading import columns, numbers
+from pyeonji.storage.entries import DELETED, MAX_UID, SEEN, Column, Copied
 from pyeonji.storage.errors import NoSuchMessage
 
 if TYPE_CHECKING:
@@ -27,22 +28,19 @@ if TYPE_CHECKING:
     from pyeonji.storage.entries import NewMessage, Quota, UidRanges
 
 _COLUMNS: Final = (
-    "e.uid",
-    "e.message",
-    "e.flags",
-    "e.keywords",
-    "e.internal_date",
-    "e.size",
+    Column.UID,
+    Column.MESSAGE_ID,
+    Column.FLAGS,
+    Column.KEYWORDS,
+    Column.INTERNAL_DATE,
+    Column.SIZE,
 )
 
 
 def entries_in(ledger: Ledger, mailbox_id: int, ranges: UidRanges) -> list[Entry]:
     """The entries within ranges, ascending by uid."""
-    source, where, bindings = in_ranges(mailbox_id, ranges)
-    found: list[Entry] = narrow(
-        ledger.connection, _COLUMNS, f"FROM {source} WHERE {where}", bindings
-    )
-    return found
+    found: Any = columns(ledger.connection, mailbox_id, ranges, _COLUMNS)
+    return list(zip(*found, strict=True))
 
 
 def copy(
@@ -108,6 +106,7 @@ def _take_out(ledger: Ledger, row: MailboxRow, entries: list[Entry]) -> None:
         "DELETE FROM entries WHERE mailbox = ? AND uid BETWEEN ? AND ?",
         [(row.id, first, last) for first, last in runs],
     )
+    marks.take_out(ledger.connection, row.id, runs)
     ledger.log(row, EXPUNGED, runs)
     row.held -= len(entries)
     row.octets -= sum(entry[5] for entry in entries)
@@ -146,10 +145,13 @@ def expunge(ledger: Ledger, mailbox_id: int, ranges: UidRanges | None) -> list[U
     """See AccountStore.expunge."""
     if not ledger.mailbox(mailbox_id).deleted:
         return []
-    entries = entries_in(
-        ledger, mailbox_id, [(1, MAX_UID)] if ranges is None else ranges
+    loaded = marks.load(
+        ledger.connection, mailbox_id, [(1, MAX_UID)] if ranges is None else ranges
     )
-    return _expunge(ledger, mailbox_id, [e for e in entries if e[2] & DELETED])
+    uids = loaded.where(marks.table_of(DELETED))
+    return _expunge(
+        ledger, mailbox_id, entries_in(ledger, mailbox_id, consecutive(uids))
+    )
 
 
 def remove(ledger: Ledger, mailbox_id: int, uids: Sequence[Uid]) -> list[Uid]:
