@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from pyeonji.mta.publish.records import DomainFacts, HostFacts, Service, records
+from pyeonji.mta.publish.records import (
+    DkimKey,
+    DomainFacts,
+    HostFacts,
+    Service,
+    records,
+)
 from pyeonji.mta.publish.sts import policy
 from pyeonji.serve.certificates import named_files
 
@@ -16,8 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyeonji.base.dns import DnsAnswer
-    from pyeonji.mta.publish.records import DkimKey, Record
+    from pyeonji.mta.publish.records import Record
     from pyeonji.serve.configuration import Configuration
+    from pyeonji.storage.directory import Directory
 
 
 class Asker(Protocol):
@@ -105,6 +112,14 @@ async def addresses_of(configuration: Configuration, resolver: Asker) -> list[st
     for kind in ("A", "AAAA"):
         found += (await resolver.ask(configuration.hostname, kind)).records
     return found
+
+
+async def published_keys(directory: Directory, domain: str) -> list[DkimKey]:
+    """The DKIM keys of a domain that must be in DNS: also those that wait or retire."""
+    return [
+        DkimKey(selector=each.selector, text=each.record)
+        for each in await directory.dkim_keys(domain)
+    ]
 
 
 async def domain_records(

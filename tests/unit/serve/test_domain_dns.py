@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 from pyeonji.serve.certificates import make_self_signed
 from pyeonji.serve.cli import app
 from pyeonji.serve.publishing import key_digest
+from pyeonji.storage.directory import DkimKey, KeyState
+from pyeonji.storage.embedded import open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,3 +93,28 @@ def test_the_same_as_json(config: Path) -> None:
 
 def test_a_domain_that_is_not_ours(config: Path) -> None:
     ran(config, "domain", "dns", "other.test", code=1)
+
+
+def test_the_keys_that_sign(config: Path) -> None:
+    """Every DKIM key of the domain is there as the directory has it."""
+    key = DkimKey(
+        domain="example.test",
+        selector="s1",
+        type="rsa",
+        state=KeyState.WAITING,
+        record="v=DKIM1; k=rsa; p=" + "A" * 400,
+        sealed=b"",
+        created_at=0,
+        changed_at=0,
+    )
+
+    async def keep() -> None:
+        store = await open_store(config.parent / "data")
+        await store.directory.add_dkim_keys([key])
+        await store.close()
+
+    asyncio.run(keep())
+    found = json.loads(ran(config, "domain", "dns", "example.test", "--json"))
+    assert [(x["name"], x["data"]) for x in found if x["purpose"] == "dkim"] == [
+        ("s1._domainkey.example.test", key.record)
+    ]

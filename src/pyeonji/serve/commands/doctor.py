@@ -16,6 +16,7 @@ from pyeonji.serve.doctor.findings import Severity, exit_code
 from pyeonji.serve.doctor.gather import Gatherer
 from pyeonji.serve.doctor.words import told
 from pyeonji.serve.doctor.zone_checks import check_domain
+from pyeonji.serve.publishing import published_keys
 from pyeonji.storage.errors import NoSuchDomain
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def doctor(
         )
         found = check_host(await gatherer.host(known))
         for name in wanted:
-            found += check_domain(await gatherer.domain(name, ()))
+            keys = await published_keys(store.directory, name)
+            found += check_domain(await gatherer.domain(name, keys))
         return found
 
     found = kept.run(work)

@@ -11,7 +11,7 @@ from pyeonji.net.dns import Resolver
 from pyeonji.serve.certificates import CertificateRefused
 from pyeonji.serve.commands.context import Context, print_json
 from pyeonji.serve.commands.domains import Json, Name
-from pyeonji.serve.publishing import domain_records
+from pyeonji.serve.publishing import domain_records, published_keys
 from pyeonji.storage.errors import NoSuchDomain
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def dns(context: typer.Context, name: Name, *, json: Json = False) -> None:
         if domain is None:
             raise NoSuchDomain(name)
         resolver = Resolver(kept.configuration.dns_servers)
-        return await domain_records(kept.configuration, resolver, domain.name)
+        keys = await published_keys(store.directory, domain.name)
+        return await domain_records(kept.configuration, resolver, domain.name, keys)
 
     try:
         found = kept.run(work)
