@@ -485,3 +485,37 @@ def test_aiosmtpd_takes_what_we_relay(tmp_path: Path) -> None:
         controller.stop()
     assert taken[0].rcpt_tos == ["lee@far.test"]
     assert taken[0].content.endswith(b"\r\n\r\n.dot\r\n\xea\xb0\x80\r\n")
+
+
+def test_wishes_of_the_way_are_kept(tmp_path: Path) -> None:
+    """At submission all three; strangers are not urgent and wait for nothing."""
+
+    async def scene(house: House) -> None:
+        stranger = await Client.open(house.port)
+        said = await stranger.say("EHLO a.test", "250-")
+        assert "FUTURERELEASE" not in said
+        assert "MT-PRIORITY" in said
+        await stranger.say("MAIL FROM:<x@y.test> MT-PRIORITY=5", "250 2.3.6 0 ")
+        await stranger.say("RSET", "250")
+        await stranger.say("MAIL FROM:<x@y.test> HOLDFOR=5", "555 5.5.4")
+        await stranger.close()
+        client = await Client.open(house.submission)
+        said = await client.say("EHLO a.test", "250-")
+        assert "FUTURERELEASE 2592000 " in said
+        await client.login()
+        words = "HOLDFOR=60 BY=120;N MT-PRIORITY=5"
+        await client.say(f"MAIL FROM:<kim@example.test> {words}", "250 2.1.0")
+        await client.say("RCPT TO:<kim@example.test>", "250")
+        await client.say("DATA", "354")
+        await client.say(b"From: kim@example.test\r\n\r\nx\r\n.", "250")
+        assert await house.inbox(house.kim) == []
+        (queued,) = await house.store.office.summaries()
+        events = await house.store.office.trace(queued.id)
+        assert events[0].facts["priority"] == "5"
+        house.clock.advance(61)
+        house.runner.wake()
+        (octets,) = await house.inbox(house.kim)
+        assert b"\r\n\tpriority 5;" in octets
+        await client.close()
+
+    play(tmp_path, scene)

@@ -114,6 +114,8 @@ class DeliveryReport:
     return_full: bool = False  # RET=FULL; only the header for others than failures
     envid: str = ""  # ENVID, xtext decoded
     arrived_at: float | None = None
+    deliver_by: float | None = None  # when it was to be there (RFC 2852 §5)
+    future_release: str = ""  # "for;3600", "until;…" (RFC 4865 §5.1.2)
     reported_at: float
     token: str  # chance: letters and digits, 16 or more
 
@@ -261,6 +263,10 @@ def _per_message(report: DeliveryReport) -> bytes:
     lines.append(_line("Reporting-MTA", f"dns; {_host(report.reporting_mta)}"))
     if report.arrived_at is not None:
         lines.append(_line("Arrival-Date", format_date(int(report.arrived_at))))
+    if report.deliver_by is not None:
+        lines.append(_line("Deliver-By-Date", format_date(int(report.deliver_by))))
+    if report.future_release:
+        lines.append(_line("Future-Release-Request", clean(report.future_release, 40)))
     return b"".join(lines)
 
 

@@ -18,7 +18,15 @@ from pyeonji.message.report import (
     compose_report,
 )
 from pyeonji.mta.queue.plan import Notice
-from pyeonji.storage.queue import TLS_WISH, BodyType, NewLetter, Recipient, TlsWish
+from pyeonji.storage.queue import (
+    NO_WISHES,
+    TLS_WISH,
+    BodyType,
+    NewLetter,
+    Recipient,
+    TlsWish,
+    Wishes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,6 +82,8 @@ def reports(
                     return_full=_returns_all(letter, len(original)),
                     envid=letter.letter.envid,
                     arrived_at=letter.letter.accepted_at,
+                    deliver_by=letter.letter.wishes.deliver_by or None,
+                    future_release=letter.letter.wishes.hold,
                     reported_at=now,
                     token=token(),
                 )
@@ -113,7 +123,13 @@ def as_letter(
         accepted_at=report.reported_at,
         message_id=report.message_id,
         facts=facts,
+        wishes=_as_urgent(about.letter.wishes),
     )
+
+
+def _as_urgent(wishes: Wishes) -> Wishes:
+    """A report's wishes: the priority of its letter (RFC 6710 §4.6)."""
+    return Wishes(priority=wishes.priority) if wishes.priority else NO_WISHES
 
 
 def _returns_all(letter: QueuedLetter, octets: int) -> bool:
@@ -131,6 +147,10 @@ def _report(
     status = outcome.status
     if told.notice is Notice.FAILED and status.startswith("4."):
         status = "4.4.7"  # RFC 3463 §3.5: the time is over
+        if letter.letter.wishes.by_return:
+            status = "5.4.7"  # RFC 2852 §4.1.3
+    elif told.notice is Notice.DELAYED and letter.letter.wishes.deliver_by:
+        status = "4.4.7"  # RFC 2852 §4.1.3
     reply = outcome.reply
     if recipient.accepted:  # where an alias led to is not the sender's to know
         hidden = re.compile(re.escape(recipient.address), re.IGNORECASE)

@@ -99,6 +99,7 @@ class Options:
     )
     expire: float = 5 * DAY
     delay_notice: float = 4 * HOUR
+    max_hold: float = 30 * DAY  # how long letters are held on demand; 0: never
     routes: Mapping[str, Route] = field(default_factory=dict)
     sender_routes: Mapping[str, Route] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)  # by sender's domain

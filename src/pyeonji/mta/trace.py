@@ -95,6 +95,7 @@ def received(
     recipient: str,
     unix_second: int,
     cipher: str = "",
+    priority: int = 0,
 ) -> bytes:
     """Write the field, CRLF at its end.
 
@@ -107,9 +108,12 @@ def received(
             other's names (RFC 5321 §7.2).
         unix_second: now.
         cipher: the TLS suite, as OpenSSL names it; "" without TLS.
+        priority: of the letter (RFC 6710 §4.1); 0 is not said.
     """
     whom = f"\r\n\tfor <{recipient}>" if recipient else ""
     tls = cipher_clause(cipher) if cipher else ""
+    if priority:
+        tls += f"\r\n\tpriority {priority}"
     return (
         f"Received: {origin}\r\n\tby {hostname} with {protocol} id {letter_id}"
         f"{whom}{tls};\r\n\t{date_time(unix_second)}\r\n"

@@ -393,6 +393,7 @@ def mta_options(configuration: Configuration) -> MtaOptions:
         max_recipients=configuration.limits.recipients,
         retry=configuration.queue.retry_s,
         expire=configuration.queue.expire_s,
+        max_hold=configuration.queue.max_hold_s,
         routes={route.domain: route for route in routes if route.domain},
         sender_routes={route.sender: route for route in routes if route.sender},
         sources={

@@ -129,6 +129,7 @@ class QueueSettings:
 
     retry_s: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0, 14400.0)
     expire_s: float = 5 * 86400.0
+    max_hold_s: float = 30 * 86400.0  # HOLDFOR, HOLDUNTIL; 0: not offered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +281,11 @@ class _Reader:
         if dns.get("validating") and not dns.get("servers"):
             raise ValueRefused("needs servers that validate", ("dns", "validating"))
         queue = self._table(
-            wanted.pop("queue", {}), ("queue",), retry=_durations, expire=duration_s
+            wanted.pop("queue", {}),
+            ("queue",),
+            retry=_durations,
+            expire=duration_s,
+            max_hold=_duration_or_none,
         )
         limits = self._table(
             wanted.pop("limits", {}),
@@ -499,6 +504,10 @@ def _durations(value: Any) -> tuple[float, ...]:
     if not isinstance(value, list) or not value:
         raise ValueRefused('must be a list such as ["1m", "5m"]')
     return tuple(duration_s(item) for item in value)
+
+
+def _duration_or_none(value: Any) -> float:
+    return 0.0 if value == "none" else duration_s(value)
 
 
 def _next_hops(value: Any) -> tuple[tuple[str, int], ...]:

@@ -83,9 +83,10 @@ class Wishes:
     letter goes on. `by_trace`: he is told of each relaying.
     """
 
-    priority: int = 0  # MT-PRIORITY, -9 to 9
-    not_before: float = 0.0  # HOLDFOR, HOLDUNTIL
-    deliver_by: float = 0.0  # BY
+    priority: int = 0  # MT-PRIORITY, -9 to 9 (RFC 6710)
+    not_before: float = 0.0  # HOLDFOR, HOLDUNTIL (RFC 4865)
+    hold: str = ""  # as a report repeats it: "for;3600" (RFC 4865 §5.1.2)
+    deliver_by: float = 0.0  # BY (RFC 2852)
     by_return: bool = False
     by_trace: bool = False
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pyeonji.mta.options import Options
+    from pyeonji.storage.queue import NewLetter
 
 MAX_REPLY: Final = 1000
 """Characters kept of what a next hop said (ours: RFC 5321 lines have 512)."""
@@ -61,6 +62,7 @@ class Outcome:
     reply: str
     remote: str = ""
     reports_itself: bool = False
+    tell: bool = False  # that it was relayed, whether asked for by NOTIFY or not
     facts: dict[str, str] = field(default_factory=dict)
     at: float | None = None  # when it happened, if before it is settled
 
@@ -123,6 +125,7 @@ def next_attempt(
     accepted_at: float,
     options: Options,
     chance: float = 0.0,
+    by: float = 0.0,
 ) -> float:
     """Say when to try a deferred recipient again (RFC 5321 §4.5.4.1).
 
@@ -133,25 +136,53 @@ def next_attempt(
             time is over, so that it does not expire between two.
         options: for the schedule and the life time.
         chance: from 0 to 1; spreads letters that failed together.
+        by: a time at which something is to be said of it; 0: none.
 
     Returns:
         Unix seconds, always later than `now`.
     """
     seconds = wait(attempts, options.retry)
     due = now + seconds * (1 + JITTER * chance)
-    end = accepted_at + options.expire
-    return end if now < end < due else due
+    for end in (accepted_at + options.expire, by):
+        if now < end < due:
+            due = end
+    return due
 
 
 def news_at(letter: QueuedLetter, recipient: Recipient, options: Options) -> float:
     """When the sender must hear of a recipient, even if nothing is tried till then."""
     new = letter.letter
     end = new.begins_at + options.expire
+    if new.wishes.by_return:
+        end = min(end, new.wishes.deliver_by)
     if recipient.delay_told or not new.reverse_path:
         return end
     if not wants(recipient.notify, Notice.DELAYED):
         return end
-    return min(end, new.begins_at + options.delay_notice)
+    return min(end, delay_at(new, options))
+
+
+def delay_at(new: NewLetter, options: Options) -> float:
+    """When a sender hears that it takes long; a time of his own counts instead."""
+    if new.wishes.deliver_by and not new.wishes.by_return:  # RFC 2852 §4.1.3
+        return new.wishes.deliver_by
+    return new.begins_at + options.delay_notice
+
+
+def is_too_late(letter: QueuedLetter, now: float) -> bool:
+    """Whether it was to be there by now, or come back (RFC 2852 §4.1.3)."""
+    wishes = letter.letter.wishes
+    return wishes.by_return and now >= wishes.deliver_by
+
+
+def came_too_late(index: int) -> Outcome:
+    """What becomes of a recipient then."""
+    return Outcome(
+        index=index,
+        fate=Fate.NEVER,
+        status="5.4.7",
+        reply="delivery time expired",
+    )
 
 
 def rests_until(letter: QueuedLetter, now: float, options: Options) -> float:
@@ -257,11 +288,12 @@ def _move(
         moved = replace(recipient, state=state, attempts=attempts, last_reply=reply)
         return moved, happening
     accepted_at = letter.letter.begins_at
-    if now >= accepted_at + options.expire:
+    if now >= accepted_at + options.expire or is_too_late(letter, now):
         failed = RecipientState.FAILED
         moved = replace(recipient, state=failed, attempts=attempts, last_reply=reply)
         return moved, Happening.EXPIRED
-    due = next_attempt(now, attempts, accepted_at, options, chance)
+    by = letter.letter.wishes.deliver_by
+    due = next_attempt(now, attempts, accepted_at, options, chance, by)
     moved = replace(recipient, attempts=attempts, next_attempt=due, last_reply=reply)
     return moved, Happening.DEFERRED
 
@@ -283,10 +315,12 @@ def _notice(
             notice = Notice.DELIVERED
         case RecipientState.EXPANDED:  # RFC 3461 §5.2.7.3 (c)
             notice = Notice.EXPANDED
+        case RecipientState.RELAYED if outcome.tell and recipient.notify != "NEVER":
+            return Notice.RELAYED  # RFC 2852 §4.1.4
         case RecipientState.RELAYED if not outcome.reports_itself:
             notice = Notice.RELAYED
         case RecipientState.WAITING if not recipient.delay_told and (
-            now >= letter.letter.begins_at + options.delay_notice
+            now >= delay_at(letter.letter, options)
         ):
             notice = Notice.DELAYED
         case _:

@@ -306,7 +306,9 @@ class RemoteDeliveries:
         runner, letter = self.runner, job.active.letter
         now = job.began_at = runner.clock.time()
         attempts = max(letter.recipients[i].attempts for i in job.indexes) + 1
-        due = plan.next_attempt(now, attempts, letter.letter.begins_at, runner.options)
+        new = letter.letter
+        by = new.wishes.deliver_by
+        due = plan.next_attempt(now, attempts, new.begins_at, runner.options, by=by)
         try:
             await runner.queue.begin_attempt(letter.id, job.indexes, due)
         except NoSuchLetter:
@@ -327,7 +329,11 @@ class RemoteDeliveries:
         else:
             octets = await self.runner.queue.octets(active.id)
         outcomes = await session.send(
-            active.letter, octets, job.indexes, self.runner.sign_again
+            active.letter,
+            octets,
+            job.indexes,
+            self.runner.clock.time(),
+            self.runner.sign_again,
         )
         await self.end(job, outcomes)
 

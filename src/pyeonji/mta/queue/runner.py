@@ -153,6 +153,11 @@ class Runner:
             if letter.held:
                 self.background(self._release(letter))
             return
+        wait = letter.letter.wishes.not_before
+        if wait > self.clock.time():
+            self.queue.release(letter.id)
+            self._wake.set()
+            return
         if self.room <= 0:  # it is loaded when there is room
             self.queue.release(letter.id)
             return
@@ -261,36 +266,49 @@ class Runner:
         if active.from_lane is not None:
             active.from_lane.coming -= 1
             active.from_lane = None
-        now = self.clock.time()
-        # the door prepares only what has recipients here
-        surely_here = active.prepared is not None and len(active.letter.recipients) == 1
-        here: list[int] = []
-        expanded: list[int] = []
-        elsewhere: dict[str, list[int]] = {}
-        for index, recipient in enumerate(active.letter.recipients):
-            if (
-                recipient.state is not RecipientState.WAITING
-                or recipient.next_attempt > now
-            ):
-                continue
-            if recipient.expanded:
-                expanded.append(index)
-            elif surely_here or await self.is_local(recipient.address):
-                here.append(index)
-            else:
-                elsewhere.setdefault(domain_of(recipient.address), []).append(index)
-        active.open = (1 if here else 0) + (1 if expanded else 0)
+        here, elsewhere, outcomes = await self._sorted(active)
+        active.open = (1 if here else 0) + (1 if outcomes else 0)
         if not here:
             active.prepared = None
         if elsewhere:
             await self._remote.put_all(active, elsewhere)
-        if expanded:
-            outcomes = [plan.was_expanded(index) for index in expanded]
+        if outcomes:
             self.background(self.finish(active, outcomes))
         elif not active.open:
             active.open = 1
             await self.finish(active, ())
         return here
+
+    async def _sorted(
+        self, active: Active
+    ) -> tuple[list[int], dict[str, list[int]], list[Outcome]]:
+        """Due recipients: those here, those elsewhere by domain, and the settled.
+
+        Settled without an attempt are aliases, and all when it is too late.
+        """
+        now = self.clock.time()
+        letter = active.letter
+        is_late = plan.is_too_late(letter, now)
+        # the door prepares only what has recipients here
+        surely_here = active.prepared is not None and len(letter.recipients) == 1
+        here: list[int] = []
+        elsewhere: dict[str, list[int]] = {}
+        outcomes: list[Outcome] = []
+        for index, recipient in enumerate(letter.recipients):
+            if (
+                recipient.state is not RecipientState.WAITING
+                or recipient.next_attempt > now
+            ):
+                continue
+            if is_late:
+                outcomes.append(plan.came_too_late(index))
+            elif recipient.expanded:
+                outcomes.append(plan.was_expanded(index))
+            elif surely_here or await self.is_local(recipient.address):
+                here.append(index)
+            else:
+                elsewhere.setdefault(domain_of(recipient.address), []).append(index)
+        return here, elsewhere, outcomes
 
     async def finish(
         self,

@@ -21,7 +21,9 @@ from pyeonji.mta.receive import (
     signing_in,
     turning,
 )
+from pyeonji.mta.receive.inspect import Refusal
 from pyeonji.mta.receive.transaction import Transaction
+from pyeonji.mta.receive.wishes import wishes_of
 from pyeonji.protocol.smtp.events import (
     AuthAsked,
     AuthCancelled,
@@ -153,9 +155,21 @@ class Door:
         if decision.refuses:
             self.refuse(decision)
             return
-        self.transaction = Transaction(event)
+        wishes = wishes_of(
+            event,
+            now=self.receiver.clock.time(),
+            trusted=account is not None,
+            max_hold=self.receiver.options.max_hold,
+        )
+        if isinstance(wishes, Refusal):
+            self.smtp.reply(wishes.code, wishes.status, wishes.text)
+            return
+        self.transaction = Transaction(event, wishes)
         if decision.rule:
             self.transaction.decisions.append(decision)
+        if wishes.priority != event.priority:  # RFC 6710 §4.1
+            self.smtp.reply(250, "2.3.6", f"{wishes.priority} is its priority here")
+            return
         self.smtp.accept()
 
     async def _recipient(self, event: RecipientAsked) -> None:

@@ -23,6 +23,7 @@ from pyeonji.mta.receive.inspect import (
     message_id,
     tls_wish,
 )
+from pyeonji.mta.receive.wishes import facts_of
 from pyeonji.mta.signing.letters import read_content
 from pyeonji.mta.signing.signer import author_domains
 from pyeonji.mta.started import Started
@@ -31,7 +32,7 @@ from pyeonji.mta.trust.signed import SignedLetter
 from pyeonji.storage.content import BlobFile
 from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.names import domain_of
-from pyeonji.storage.queue import TLS_WISH, BodyType, NewLetter, TlsWish
+from pyeonji.storage.queue import NO_WISHES, TLS_WISH, BodyType, NewLetter, TlsWish
 
 if TYPE_CHECKING:
     from pyeonji.mta.receive.door import Door
@@ -243,6 +244,13 @@ def _new_letter(
     wish = tls_wish(header, required=mail.requiretls)
     if wish is not TlsWish.USUAL:
         facts[TLS_WISH] = wish.value
+    wishes = transaction.wishes
+    recipients = tuple(transaction.recipients.values())
+    if wishes is not NO_WISHES:
+        facts |= facts_of(wishes)
+        recipients = tuple(
+            replace(one, next_attempt=wishes.not_before) for one in recipients
+        )
     if door.account is not None:
         facts["user"] = door.account.address
     # a single recipient may stand there; several would learn of each other
@@ -259,11 +267,12 @@ def _new_letter(
         recipient=whom if whom.isascii() or mail.smtputf8 else "",
         unix_second=int(now),
         cipher=tls.cipher if tls is not None else "",
+        priority=wishes.priority,
     )
     return NewLetter(
         id=letter_id,
         reverse_path=mail.reverse_path,
-        recipients=tuple(transaction.recipients.values()),
+        recipients=recipients,
         content=content,
         prefix=prefix,
         body_type=BodyType(mail.body.value),
@@ -273,4 +282,5 @@ def _new_letter(
         accepted_at=now,
         message_id=message_id(header),
         facts=facts,
+        wishes=wishes,
     )

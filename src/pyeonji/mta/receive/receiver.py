@@ -117,7 +117,16 @@ class Receiver:
             xclient=bool(kind.xclient)
             and within(connection.peer_address, kind.xclient),
         )
-        return replace(options, auth_required=True) if kind.submission else options
+        if not kind.submission:  # RFC 4865 §4.2: FUTURERELEASE is for submission
+            return options
+        longest = self.options.max_hold
+        return replace(
+            options,
+            auth_required=True,
+            offers=offers | {Offer.FUTURERELEASE},
+            max_hold_s=int(longest),
+            max_hold_until=self.clock.time() + longest,
+        )
 
     def after_tls(
         self, connection: Connection, options: MachineOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyeonji.storage.names import canonical
-from pyeonji.storage.queue import Recipient
+from pyeonji.storage.queue import NO_WISHES, Recipient
 
 if TYPE_CHECKING:
     from pyeonji.mta.needs import Expansion
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.trust.signed import SignedLetter
     from pyeonji.protocol.smtp.events import MailAsked, RecipientAsked
     from pyeonji.storage.content import Spool
+    from pyeonji.storage.queue import Wishes
 
 
 class Transaction:
@@ -24,11 +25,12 @@ class Transaction:
 
     __slots__ = (
         "asked", "decisions", "head", "header", "local", "mail",
-        "recipients", "searched", "signed", "spool",
+        "recipients", "searched", "signed", "spool", "wishes",
     )  # fmt: skip
 
-    def __init__(self, mail: MailAsked) -> None:
+    def __init__(self, mail: MailAsked, wishes: Wishes = NO_WISHES) -> None:
         self.mail = mail
+        self.wishes = wishes
         self.decisions: list[Decision] = []  # that let it in, with a reason
         self.asked: list[str] = []  # RCPT as written, in order
         self.recipients: dict[str, Recipient] = {}

@@ -14,6 +14,7 @@ from pyeonji.base.errors import PyeonjiError
 from pyeonji.message.convert import Hindrance, to_seven_bit
 from pyeonji.message.scan import scan
 from pyeonji.protocol.smtp.outcomes import Envelope, RecipientWanted
+from pyeonji.protocol.smtp.wishes import By
 from pyeonji.protocol.smtp.words import BodyType, Offer
 from pyeonji.storage.queue import TlsWish
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from pyeonji.protocol.smtp.client import ClientMachine
     from pyeonji.storage.content import StoredOctets
-    from pyeonji.storage.queue import QueuedLetter, Recipient
+    from pyeonji.storage.queue import QueuedLetter, Recipient, Wishes
 
 PIECE_OCTETS: Final = 64 * 1024
 """Octets of a letter looked at, or handed to the machine, at a time."""
@@ -49,7 +50,11 @@ class Hop:
 
 
 def fit(
-    letter: QueuedLetter, octets: StoredOctets, indexes: Sequence[int], hop: Hop
+    letter: QueuedLetter,
+    octets: StoredOctets,
+    indexes: Sequence[int],
+    hop: Hop,
+    now: float,
 ) -> tuple[Envelope, StoredOctets]:
     """Envelope and octets as the next hop takes them.
 
@@ -58,6 +63,7 @@ def fit(
         octets: of the letter; a large one is read through, so not on the loop.
         indexes: its recipients beyond this hop.
         hop: what it offers.
+        now: Unix seconds.
 
     Raises:
         Unsuitable: it lacks what cannot be done without.
@@ -81,11 +87,15 @@ def fit(
         raise Unsuitable(
             "5.3.4", f"{hop.name} takes {limit} octets, the letter {len(octets)}"
         )
+    by = _by(new.wishes, hop, now)
+    tells_late = by is not None and not hop.offers(Offer.DELIVERBY)
     envelope = Envelope(
         reverse_path=new.reverse_path,
         recipients=tuple(
             RecipientWanted(
-                address=r.address, notify=r.notify, orcpt=_orcpt(r.original)
+                address=r.address,
+                notify=_with_delay(r.notify) if tells_late else r.notify,
+                orcpt=_orcpt(r.original),
             )
             for r in recipients
         ),
@@ -95,9 +105,50 @@ def fit(
         ret=new.ret,
         envid=new.envid,
         requiretls=new.tls_wish is TlsWish.REQUIRED,
+        priority=new.wishes.priority or None,
+        by=by,
         auth="",  # AUTH=<>: we vouch for nobody (RFC 4954 §5)
     )
     return envelope, octets
+
+
+def must_tell(letter: QueuedLetter, machine: ClientMachine, now: float) -> bool:
+    """Whether the sender hears of the relaying though he did not ask for it.
+
+    He asked for a trace, or the next hop won't tell him when it is late
+    (RFC 2852 §4.1.4).
+    """
+    wishes = letter.letter.wishes
+    unknown = not machine.offers(Offer.DELIVERBY)
+    return wishes.by_trace or (wishes.deliver_by > now and unknown)
+
+
+def _by(wishes: Wishes, hop: Hop, now: float) -> By | None:
+    """BY as it stands now (RFC 2852 §4.1.4).
+
+    Raises:
+        Unsuitable: the next hop would not send it back in time.
+    """
+    if not wishes.deliver_by:
+        return None
+    left = int(wishes.deliver_by - now)
+    if wishes.by_return:
+        if left <= 0:
+            raise Unsuitable("5.4.7", "delivery time expired")
+        if not hop.offers(Offer.DELIVERBY) or hop.machine.min_by_s > left:
+            raise Unsuitable(
+                "5.3.3", f"{hop.name} does not promise delivery within {left} s"
+            )
+    return By(seconds=left, by_return=wishes.by_return, by_trace=wishes.by_trace)
+
+
+def _with_delay(notify: str) -> str:
+    """NOTIFY for a next hop that knows of no time (RFC 2852 §4.1.4.2)."""
+    if not notify:
+        return "FAILURE,DELAY"
+    if notify == "NEVER" or "DELAY" in notify:
+        return notify
+    return f"{notify},DELAY"
 
 
 def _is_ascii(octets: StoredOctets) -> bool:

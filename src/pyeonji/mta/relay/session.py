@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pyeonji.mta.queue.plan import Fate, Outcome, status_of
-from pyeonji.mta.relay.fitting import PIECE_OCTETS, Hop, Unsuitable, fit
+from pyeonji.mta.relay.fitting import PIECE_OCTETS, Hop, Unsuitable, fit, must_tell
 from pyeonji.net.errors import Unreachable
 from pyeonji.protocol.machine import CLOSED, NEED_DATA
 from pyeonji.protocol.smtp.outcomes import (
@@ -100,17 +100,19 @@ class Session:
         letter: QueuedLetter,
         octets: StoredOctets,
         indexes: Sequence[int],
+        now: float,
         sign_again: SignAgain | None = None,
     ) -> list[Outcome]:
         """Hand a letter over for some of its recipients, in one transaction.
 
         Never raises for what a peer does: that is in the outcomes. A letter
-        that has to be converted is signed again by `sign_again`.
+        that has to be converted is signed again by `sign_again`. `now` is Unix
+        seconds.
         """
         self.letters += 1
         try:
             self._check_wish(letter.letter)
-            envelope, fitting = await self._fit(letter, octets, indexes)
+            envelope, fitting = await self._fit(letter, octets, indexes, now)
             if sign_again is not None and fitting.body is not octets.body:
                 fitting = await sign_again(fitting)
                 envelope = replace(envelope, size_octets=len(fitting))
@@ -119,6 +121,7 @@ class Session:
                 self._outcome(i, Fate.NEVER, error.status, str(error), ours=True)
                 for i in indexes
             ]
+        tell = must_tell(letter, self._machine, now)
         try:
             done = await self._transact(envelope, fitting)
         except Unreachable as error:
@@ -128,7 +131,7 @@ class Session:
                 for i in indexes
             ]
         return [
-            self._read(index, one)
+            self._read(index, one, tell=tell)
             for index, one in zip(indexes, done.outcomes, strict=True)
         ]
 
@@ -185,19 +188,25 @@ class Session:
                     raise Unreachable(f"unexpected {type(event).__name__}")
 
     async def _fit(
-        self, letter: QueuedLetter, octets: StoredOctets, indexes: Sequence[int]
+        self,
+        letter: QueuedLetter,
+        octets: StoredOctets,
+        indexes: Sequence[int],
+        now: float,
     ) -> tuple[Envelope, StoredOctets]:
         """See `fit`; a large letter is looked at beside the loop."""
         hop = Hop(machine=self._machine, name=self.remote)
         if isinstance(octets.body, bytes):
-            return fit(letter, octets, indexes, hop)
-        return await asyncio.to_thread(fit, letter, octets, indexes, hop)
+            return fit(letter, octets, indexes, hop, now)
+        return await asyncio.to_thread(fit, letter, octets, indexes, hop, now)
 
-    def _read(self, index: int, one: MachineOutcome) -> Outcome:
+    def _read(self, index: int, one: MachineOutcome, *, tell: bool) -> Outcome:
         reply = one.reply
         fate = _FATES[one.verdict]
         text = reply.text if reply.code else " ".join(reply.lines)
-        return self._outcome(index, fate, status_of(reply.code, reply.enhanced), text)
+        status = status_of(reply.code, reply.enhanced)
+        outcome = self._outcome(index, fate, status, text)
+        return replace(outcome, tell=True) if tell else outcome
 
     def _outcome(
         self, index: int, fate: Fate, status: str, reply: str, *, ours: bool = False

@@ -204,6 +204,12 @@ class ClientMachine:
         return int(size[0]) or None if known else None
 
     @property
+    def min_by_s(self) -> int:
+        """The least time that BY with R may leave (RFC 2852 §2); 0: not said."""
+        word = (*self.extensions.get("DELIVERBY", ()), "")[0].partition(",")[0]
+        return int(word) if word.isdecimal() and len(word) <= 9 else 0
+
+    @property
     def max_recipients(self) -> int | None:
         """Recipients that one letter may have (RFC 9422 §4.2); None: not said."""
         for limit in self.extensions.get("LIMITS", ()):

@@ -9,8 +9,12 @@ event comes of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pyeonji.protocol.smtp.words import BodyType, Hello
+
+if TYPE_CHECKING:
+    from pyeonji.protocol.smtp.wishes import By, Hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,9 @@ class MailAsked:
     requiretls: bool = False  # only ever under TLS (RFC 8689 §2)
     ret: str = ""  # "", "FULL" or "HDRS" (RFC 3461 §4.3)
     envid: str = ""  # decoded (RFC 3461 §4.4)
+    priority: int = 0  # -9 to 9 (RFC 6710 §3)
+    hold: Hold | None = None  # HOLDFOR or HOLDUNTIL (RFC 4865 §3)
+    by: By | None = None  # BY (RFC 2852 §4)
     auth: str | None = None  # AUTH=: None not given, "" for <> (RFC 4954 §5)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
+from pyeonji.protocol.smtp.wishes import write_time
 from pyeonji.protocol.smtp.words import Offer
 from pyeonji.protocol.smtp.xclient import ATTRIBUTES
 
@@ -28,6 +29,8 @@ class Options:
     tls_required: bool = False  # nothing but hello and STARTTLS before TLS
     xclient: bool = False  # the client may say for whom it speaks
     banner: str = "Pyeonji"
+    max_hold_s: int = 0  # the longest HOLDFOR; 0: FUTURERELEASE is not offered
+    max_hold_until: float = 0.0  # the latest HOLDUNTIL, Unix seconds
 
     def __post_init__(self) -> None:
         """Extensions that need another are not offered alone."""
@@ -36,6 +39,8 @@ class Options:
             offers -= {Offer.BINARYMIME}  # RFC 3030 §3
         if Offer.EIGHT_BIT_MIME not in offers:
             offers -= {Offer.SMTPUTF8}  # RFC 6531 §3.1
+        if not self.max_hold_s:
+            offers -= {Offer.FUTURERELEASE}
         object.__setattr__(self, "offers", offers)
 
 
@@ -64,6 +69,13 @@ def extension_lines(options: Options, *, tls: bool) -> tuple[str, ...]:
         lines.insert(1, f"SIZE {options.max_message_octets}")
     if Offer.LIMITS in offers:
         lines.append(f"LIMITS RCPTMAX={options.max_recipients}")
+    if Offer.MT_PRIORITY in offers:
+        lines.append("MT-PRIORITY")
+    if Offer.DELIVERBY in offers:
+        lines.append("DELIVERBY")
+    if Offer.FUTURERELEASE in offers:  # RFC 4865 §3
+        until = write_time(options.max_hold_until)
+        lines.append(f"FUTURERELEASE {options.max_hold_s} {until}")
     if Offer.REQUIRETLS in offers and tls:  # RFC 8689 §2
         lines.append("REQUIRETLS")
     if Offer.STARTTLS in offers and not tls:

@@ -10,6 +10,7 @@ from pyeonji.protocol.smtp.words import BodyType
 
 if TYPE_CHECKING:
     from pyeonji.protocol.smtp.client_replies import PeerReply
+    from pyeonji.protocol.smtp.wishes import By
 
 
 class Verdict(StrEnum):
@@ -41,6 +42,8 @@ class Envelope:
     ret: str = ""
     envid: str = ""  # not encoded
     requiretls: bool = False
+    priority: int | None = None  # None: nothing is said of it
+    by: By | None = None
     auth: str | None = None  # AUTH=, only said when we have authenticated
 
 

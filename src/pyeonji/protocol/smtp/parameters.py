@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from pyeonji.protocol.smtp import xtext
+from pyeonji.protocol.smtp import wishes, xtext
 from pyeonji.protocol.smtp.events import MailAsked, RecipientAsked
 from pyeonji.protocol.smtp.limits import (
     MAX_AUTH_PARAMETER_OCTETS,
@@ -180,6 +180,10 @@ _MAIL: Final[dict[bytes, _Reader]] = {
     b"SIZE": (Offer.SIZE, "size_octets", _size),
     b"BODY": (Offer.EIGHT_BIT_MIME, "body", _body),
     b"SMTPUTF8": (Offer.SMTPUTF8, "smtputf8", _smtputf8),
+    b"MT-PRIORITY": (Offer.MT_PRIORITY, "priority", wishes.read_priority),
+    b"HOLDFOR": (Offer.FUTURERELEASE, "hold", wishes.read_hold_for),
+    b"HOLDUNTIL": (Offer.FUTURERELEASE, "hold", wishes.read_hold_until),
+    b"BY": (Offer.DELIVERBY, "by", wishes.read_by),
     b"REQUIRETLS": (Offer.REQUIRETLS, "requiretls", _requiretls),
     b"RET": (Offer.DSN, "ret", _ret),
     b"ENVID": (Offer.DSN, "envid", _envid),

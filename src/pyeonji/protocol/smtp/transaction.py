@@ -10,6 +10,7 @@ from pyeonji.protocol.smtp.client_body import Chunks, DotStuffing
 from pyeonji.protocol.smtp.errors import LocalProtocolError
 from pyeonji.protocol.smtp.limits import SMALL_LETTER_OCTETS
 from pyeonji.protocol.smtp.outcomes import LetterDone, Outcome, Verdict
+from pyeonji.protocol.smtp.wishes import write_by
 from pyeonji.protocol.smtp.words import BodyType, Offer
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Transaction:
             line += b" SMTPUTF8"
         if envelope.requiretls and Offer.REQUIRETLS in offers:  # RFC 8689 §4.2.1
             line += b" REQUIRETLS"
+        line += self._wishes()
         if Offer.DSN in offers:
             if envelope.ret in {"FULL", "HDRS"}:
                 line += b" RET=" + envelope.ret.encode()
@@ -88,6 +90,16 @@ class Transaction:
         if envelope.auth is not None and authenticated and Offer.AUTH in offers:
             line += b" AUTH=" + (xtext.encode(envelope.auth) or b"<>")
         return line + b"\r\n"
+
+    def _wishes(self) -> bytes:
+        """Priority and time (RFC 6710 §4.2, RFC 2852 §4.1.4)."""
+        envelope, offers = self.envelope, self._offers
+        words = b""
+        if envelope.priority is not None and Offer.MT_PRIORITY in offers:
+            words += b" MT-PRIORITY=%d" % envelope.priority
+        if envelope.by is not None and Offer.DELIVERBY in offers:
+            words += b" BY=" + write_by(envelope.by)
+        return words
 
     def rcpt_line(self, recipient: RecipientWanted) -> bytes:
         """RCPT with what the peer understands (RFC 3461 §4)."""

@@ -47,6 +47,9 @@ class Offer(StrEnum):
     STARTTLS = "STARTTLS"  # RFC 3207
     REQUIRETLS = "REQUIRETLS"  # RFC 8689, only under TLS
     LIMITS = "LIMITS"  # RFC 9422
+    MT_PRIORITY = "MT-PRIORITY"  # RFC 6710
+    FUTURERELEASE = "FUTURERELEASE"  # RFC 4865, only at submission
+    DELIVERBY = "DELIVERBY"  # RFC 2852
     ETRN = "ETRN"  # RFC 1985
     ATRN = "ATRN"  # RFC 2645
     VERB = "VERB"
