@@ -45,8 +45,15 @@ def _host(name: str, by: Signed | None = CA, **more: object) -> Signed:
 
 
 def _dane() -> list[House]:
-    def house(name: str, shown: Signed | None, tlsa: str, **more: bool) -> House:
-        return House(f"{name}.{SIGNED}", shown, tlsa, **more)
+    def house(
+        name: str,
+        shown: Signed | None,
+        tlsa: str,
+        *,
+        goes: bool = True,
+        tls: bool = True,
+    ) -> House:
+        return House(f"{name}.{SIGNED}", shown, tlsa, goes=goes, tls=tls)
 
     right, alien = _host(f"right.{SIGNED}"), _host(f"wrong.{SIGNED}")
     old = _host(f"old.{SIGNED}", by=OWN, until=-DAY)
@@ -71,8 +78,15 @@ def _dane() -> list[House]:
 
 
 def _sts() -> list[House]:
-    def house(name: str, shown: Signed | None, mode: str, **more: bool) -> House:
-        return House(f"{name}.{PLAIN}", shown, mode=mode, **more)
+    def house(
+        name: str,
+        shown: Signed | None,
+        mode: str,
+        *,
+        goes: bool = True,
+        tls: bool = True,
+    ) -> House:
+        return House(f"{name}.{PLAIN}", shown, mode=mode, goes=goes, tls=tls)
 
     good = f"stsgood.{PLAIN}"
     return [
@@ -141,7 +155,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     digest = forged.tlsa.split()[3]
     other = _host(forged.name).tlsa(3).split()[3]
     web = Web(sign(*policies, by=CA), policies)
-    running = [*exchangers.values(), web]
+    running: list[Exchanger | Web] = [*exchangers.values(), web]
     extra = "[dns]\nservers = ['127.0.0.1:{port}']\nvalidating = true\n"
     extra += "[relay]\nprivate_addresses = true\n"
     with (
