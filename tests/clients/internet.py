@@ -253,9 +253,7 @@ def _sign(lines: str) -> tuple[str, str]:
     """The zone with its signatures, and its key as a trust anchor."""
     zone = dns.zone.from_text(_HEAD.format(zone=SIGNED) + lines, relativize=False)
     private = ec.generate_private_key(ec.SECP256R1())
-    key = dns.dnssec.make_dnskey(
-        private.public_key(), "ECDSAP256SHA256", flags=257
-    )
+    key = dns.dnssec.make_dnskey(private.public_key(), "ECDSAP256SHA256", flags=257)
     dns.dnssec.sign_zone(zone, keys=[(private, key)], lifetime=86400)
     return zone.to_text(relativize=False), f"{SIGNED}. DNSKEY {key.to_text()}"
 
