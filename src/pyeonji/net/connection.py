@@ -4,7 +4,8 @@ Octets that arrive go into the machine; each event that comes out is answered
 by the door; what the machine then has to say is sent in one write. Answers
 that don't wait run right here (`net.eager`), the others become a task, and the
 peer's further octets wait meanwhile (at most MAX_BACKLOG_OCTETS, then reading
-stops). Events are answered one at a time, in order.
+stops). Events are answered one at a time, in order; a peer that says much at once
+lets others have their turn, and one that does not read its answers gets no more.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pyeonji.net.compression import BadDeflate, Deflate
 from pyeonji.net.eager import run_eagerly
 from pyeonji.net.errors import TlsFailed, Unreachable
 from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S, TlsFacts, facts_of
-from pyeonji.protocol.machine import CLOSED, NEED_DATA, PAUSED, Machine
+from pyeonji.protocol.machine import CLOSED, MORE, PAUSED, Machine, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,11 +31,17 @@ MAX_BACKLOG_OCTETS: Final = 256 * 1024
 MAX_UNSENT_OCTETS: Final = 256 * 1024
 """Octets the transport may hold before `drain` waits for the peer."""
 
+MAX_TURN_EVENTS: Final = 64
+"""Events of one peer that are answered before others get their turn."""
+
 MAX_INFLATED_OCTETS: Final = 256 * 1024
 """Octets inflated from a compressed connection before others get their turn."""
 
 CLOSING_GRACE_S: Final = 10.0
 """Time that a peer has to take our last words."""
+
+TIMED_OUT_GRACE_S: Final = 1.0
+"""The same for one who was too late: it may go on talking, and cost time."""
 
 log = structlog.get_logger("pyeonji.net")
 
@@ -75,6 +82,7 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_early",
         "_eof",
+        "_inflated",
         "_last_heard",
         "_loop",
         "_make_door",
@@ -85,6 +93,7 @@ class Connection(asyncio.Protocol):
         "_timer",
         "_tls_context",
         "_transport",
+        "_turn",
         "_writable",
         "id",
         "local_port",
@@ -132,6 +141,7 @@ class Connection(asyncio.Protocol):
         self._backlog = 0
         self._early: list[bytes] | None = None
         self._deflate: Deflate | None = None
+        self._inflated = 0  # octets, in this turn
         self._eof = False  # told only when all that came before it is inflated
         self._writable = True
         self._drained: asyncio.Future[None] | None = None
@@ -140,6 +150,7 @@ class Connection(asyncio.Protocol):
         self._deadline: float | None = None
         self._last_heard = loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None  # what was read will be gone on with
 
     # -- what a door may do
 
@@ -179,7 +190,7 @@ class Connection(asyncio.Protocol):
         Raises:
             TlsFailed: the connection is closed then.
         """
-        self.flush()
+        await self.drain()  # later nobody would say that the peer has read it
         if self._transport is None or self._tls_context is None:
             raise TlsFailed("no TLS here")
         # from here on only decrypted octets come; a quick peer's first ones come
@@ -198,6 +209,7 @@ class Connection(asyncio.Protocol):
         if transport is None:
             raise TlsFailed("connection lost")
         self._transport = transport
+        transport.set_write_buffer_limits(high=MAX_UNSENT_OCTETS)
         self.tls = facts_of(transport)
 
     def start_compression(self) -> None:
@@ -240,15 +252,15 @@ class Connection(asyncio.Protocol):
         self._deadline = None if seconds is None else self._loop.time() + seconds
         self._watch()
 
-    def close(self) -> None:
-        """Send what is queued, then close."""
+    def close(self, grace_s: float = CLOSING_GRACE_S) -> None:
+        """Send what is queued, then close; at the latest after `grace_s`."""
         if self._closing:
             return
         self._closing = True
         self.flush()
         if self._transport is not None:
             self._transport.close()
-            self._loop.call_later(CLOSING_GRACE_S, self.abort)
+            self._loop.call_later(grace_s, self.abort)
 
     def abort(self) -> None:
         """Close at once; what was not sent is lost."""
@@ -265,8 +277,8 @@ class Connection(asyncio.Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is being made."""
-        return self._answering is not None
+        """Whether an answer is being made, or waits for its turn."""
+        return self._answering is not None or self._turn is not None
 
     # -- what the transport says
 
@@ -314,7 +326,8 @@ class Connection(asyncio.Protocol):
             if self._answering is None:
                 self._pump()
         # TLS can't stay half open; in clear the answer under way may still go
-        return self.tls is None and self._answering is not None
+        waits = self._answering is not None or not self._writable
+        return self.tls is None and waits
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """It is over: wake who waits to write, tell the door."""
@@ -339,29 +352,23 @@ class Connection(asyncio.Protocol):
         self._writable = True
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+        self._pause_for_others()
 
     # -- events and answers
 
     def _pump(self) -> None:
         """Answer events until one has to wait or the input is used up."""
-        door = self._door
-        inflated = 0
-        while door is not None and not self._closing:
-            event = door.machine.next_event()
-            if event is PAUSED or (event is NEED_DATA and self._deflate is None):
+        if not self._writable:  # it is asked for more than is read
+            self._hold()
+            return
+        self._inflated = answered = 0
+        while (door := self._door) is not None and not self._closing:
+            event = door.machine.next_event() if answered < MAX_TURN_EVENTS else MORE
+            if type(event) is Status:
+                answered = 0
+                if self._goes_on(event, door):
+                    continue
                 break
-            if event is NEED_DATA:
-                octets = self._inflate(door)
-                inflated += octets
-                if not octets:
-                    break
-                if inflated >= MAX_INFLATED_OCTETS:
-                    self._pause_for_others()
-                    break
-                continue
-            if event is CLOSED:
-                self.close()
-                return
             try:
                 self._answering = run_eagerly(door.answer(event), self._answered)
             except Exception as error:  # noqa: BLE001 - the top of a connection
@@ -369,21 +376,55 @@ class Connection(asyncio.Protocol):
                 return
             if self._answering is not None:
                 break
-            door = self._door
+            answered += 1
         self.flush()
 
-    def _pause_for_others(self) -> None:
-        """Go on with what was not inflated yet in another turn of the loop."""
+    def _goes_on(self, status: Status, door: Door) -> bool:
+        """There is no event now; whether there may be one at once."""
+        if status is MORE:
+            return not self._turn_is_over()
+        if status is CLOSED:
+            self.close()
+            return False
+        if status is PAUSED or self._deflate is None:
+            return False
+        octets = self._inflate(door)
+        self._inflated += octets
+        if self._inflated >= MAX_INFLATED_OCTETS:
+            self._pause_for_others()
+            return False
+        return octets > 0
+
+    def _hold(self) -> None:
+        """Read nothing more until the peer has read."""
         if self._transport is not None:
             self._transport.pause_reading()
-        self._loop.call_soon(self._go_on)
+
+    def _turn_is_over(self) -> bool:
+        """Send what was said so far; whether others or the peer come first now."""
+        self.flush()
+        if not self._writable:
+            self._hold()
+            return True
+        if self._eof:  # there is not much more, and in TLS it could not wait
+            return False
+        self._pause_for_others()
+        return True
+
+    def _pause_for_others(self) -> None:
+        """Go on with what lies here in another turn of the loop."""
+        self._hold()
+        if self._turn is None:
+            self._turn = self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if self._transport is not None and not self._closing:
-            if self._backlog <= MAX_BACKLOG_OCTETS:
-                self._transport.resume_reading()
-            if self._answering is None:
-                self._pump()
+        self._turn = None
+        if self._transport is None or self._closing or not self._writable:
+            return
+        if self._backlog <= MAX_BACKLOG_OCTETS:
+            self._transport.resume_reading()
+        if self._answering is None:
+            self._pump()
 
     def _inflate(self, door: Door) -> int:
         """Let the machine have the next octets of a compressed connection."""
@@ -466,4 +507,4 @@ class Connection(asyncio.Protocol):
             if stuck:
                 self.abort()
             else:
-                self.close()
+                self.close(TIMED_OUT_GRACE_S)

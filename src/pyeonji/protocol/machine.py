@@ -11,11 +11,13 @@ class Status(Enum):
 
     NEED_DATA = "need data"  # the peer has to say more
     PAUSED = "paused"  # TLS or a compression layer must come first
+    MORE = "more"  # nothing to answer in much that came; ask again after others
     CLOSED = "closed"  # the conversation is over; send what is left and close
 
 
 NEED_DATA: Final[Literal[Status.NEED_DATA]] = Status.NEED_DATA
 PAUSED: Final[Literal[Status.PAUSED]] = Status.PAUSED
+MORE: Final[Literal[Status.MORE]] = Status.MORE
 CLOSED: Final[Literal[Status.CLOSED]] = Status.CLOSED
 
 
@@ -29,7 +31,7 @@ class Machine(Protocol):
         """The peer will send no more."""
 
     def next_event(self) -> Any:
-        """The next event, or NEED_DATA, PAUSED or CLOSED.
+        """The next event, or why there is none now.
 
         An event that asks something must be answered before the next call.
         """

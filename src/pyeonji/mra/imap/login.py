@@ -107,6 +107,7 @@ async def sasl_response(session: Session, event: commands.SaslResponse) -> None:
         _end_exchange(session)
         text = "Bad base64." if event.malformed else "As you like."
         session.tagged(session.sasl_tag, b"BAD", text)
+        _end_if_often(session)
         return
     await _step(session, event.octets)
 
@@ -127,6 +128,7 @@ async def _step(session: Session, response: bytes | None) -> None:
         await _admit(session, session.sasl_tag, outcome.account, "AUTHENTICATE")
     elif outcome.malformed:
         session.tagged(session.sasl_tag, b"BAD", "Not a response of this mechanism.")
+        _end_if_often(session)
     else:
         log.info("imap.refused", connection=session.connection.id, why=outcome.reason)
         _refuse(session, session.sasl_tag, outcome.authcid)
@@ -158,5 +160,9 @@ def _refuse(session: Session, tag: bytes, name: str) -> None:
         user=name[:200],
     )
     session.tagged(tag, b"NO", "Not accepted.", b"AUTHENTICATIONFAILED")
+    _end_if_often(session)
+
+
+def _end_if_often(session: Session) -> None:
     if session.login_attempts >= session.house.options.login_attempts:
         session.bye("Too many attempts.")

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from pyeonji.storage.directory import Account, Directory
     from pyeonji.storage.mailboxes import AccountStore, MailStore
 
-LOGIN_TIMEOUT_S: Final = 60.0
-"""From connecting to being logged in, in all."""
-
 IDLE_TIMEOUT_S: Final = 600.0  # RFC 1939 §3: at least ten minutes
 
 DRAIN_OCTETS: Final = 128 * 1024
@@ -42,7 +39,7 @@ DRAIN_OCTETS: Final = 128 * 1024
 DAY_S: Final = 86400
 
 MAX_LOGINS: Final = 5
-"""Failed logins after which the session ends."""
+"""Failed or cancelled logins after which the session ends."""
 
 log = structlog.get_logger("pyeonji.pop3")
 
@@ -53,6 +50,7 @@ class Options:
 
     hostname: str = "localhost"
     plaintext_auth: bool = False  # USER/PASS and the like without TLS
+    login_timeout_s: float = 60.0  # from connecting to being logged in, in all
     apop: bool = False  # offer APOP: accounts may have a legacy secret
     login_delay_s: float = 0.0  # between two logins to one maildrop; 0: none
     expire_days: int | None = None  # retrieved letters go then; None: never
@@ -110,7 +108,8 @@ class Pop3Door:
             moment = f"{secrets.token_hex(8)}.{int(house.clock.time())}"
             self._timestamp = f"<{moment}@{house.options.hostname}>"
         self.machine = ServerMachine(self._offer())
-        connection.set_deadline(LOGIN_TIMEOUT_S)
+        connection.set_deadline(house.options.login_timeout_s)
+        connection.set_timeout(house.options.login_timeout_s)
 
     def _offer(self) -> Offer:
         connection = self._connection
@@ -223,6 +222,7 @@ class Pop3Door:
                     self.machine.err(
                         Text.AUTH_MALFORMED if malformed else Text.AUTH_CANCELLED
                     )
+                    self._count_attempt()
                 case _:
                     self.machine.err(Text.NOT_NOW)
         except StorageUnavailable as error:
@@ -249,15 +249,13 @@ class Pop3Door:
 
     async def _admit(self, account: Account | None) -> None:
         if account is None:
-            self._logins += 1
             log.info(
                 "pop3.refused",
                 connection=self._connection.id,
                 peer=self._connection.peer_address,
             )
             self.machine.err(Text.BAD_CREDENTIALS, code="AUTH")  # RFC 3206 §5
-            if self._logins >= MAX_LOGINS:
-                self.machine.close()
+            self._count_attempt()
             return
         try:
             store = await self._house.mail_store.account(account.id)
@@ -275,6 +273,11 @@ class Pop3Door:
         self._connection.set_timeout(IDLE_TIMEOUT_S)
         log.info("pop3.login", connection=self._connection.id, account=account.address)
         self.machine.ok(Text.WELCOME)
+
+    def _count_attempt(self) -> None:
+        self._logins += 1
+        if self._logins >= MAX_LOGINS:
+            self.machine.close()
 
     async def _open(self, store: AccountStore) -> Maildrop:
         options, now = self._house.options, self._house.clock.time()

@@ -20,7 +20,7 @@ from typing import Final
 
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.protocol.lines import TOO_LONG, LineReader
-from pyeonji.protocol.machine import CLOSED, NEED_DATA, PAUSED, Status
+from pyeonji.protocol.machine import CLOSED, MORE, NEED_DATA, PAUSED, Status
 from pyeonji.protocol.pop3.commands import (
     PARSE,
     AuthAnswered,
@@ -57,6 +57,9 @@ MAX_AUTH_LINE: Final = 12_288
 MAX_ERRORS_BEFORE_LOGIN: Final = 5
 MAX_ERRORS: Final = 20
 """Commands refused as unknown, misplaced or malformed; then we hang up."""
+
+LINES_A_TURN: Final = 64
+"""Lines that are answered here without an event, before the door is asked again."""
 
 _OTHER_PROTOCOLS: Final = frozenset(
     {b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"CONNECT", b"EHLO", b"HELO"}
@@ -129,7 +132,7 @@ class ServerMachine:
         """
         if self._pending is not None:
             raise LocalProtocolError(f"{self._pending.name} has had no reply")
-        while True:
+        for _ in range(LINES_A_TURN):
             if self.state is State.CLOSED:
                 return CLOSED
             if self._before_stls:
@@ -150,6 +153,7 @@ class ServerMachine:
             event = self._exchange(line) if sasl else self._command(line)
             if event is not None:
                 return event
+        return MORE
 
     def _command(self, line: bytes) -> Event | None:
         keyword, _, argument = line.partition(b" ")
