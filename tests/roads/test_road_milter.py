@@ -209,7 +209,7 @@ def test_a_connection_serves_the_next_client(tmp_path: Path) -> None:
         assert told.commands().count(b"A") == 3
         assert told.commands().count(b"C") == 3
 
-    with_milter(tmp_path, scene)
+    with_milter(tmp_path, scene, reuse=True)
 
 
 def test_what_it_does_not_want_is_not_said(tmp_path: Path) -> None:

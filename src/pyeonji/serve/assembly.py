@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from pyeonji.base.clock import Clock
     from pyeonji.base.ids import LetterId
+    from pyeonji.mta.receive.judging import Judge
     from pyeonji.net.connection import Connection, Door
     from pyeonji.protocol.smtp.server import ServerMachine
     from pyeonji.serve.configuration import ListenerSettings, RouteSettings
@@ -76,6 +77,7 @@ class Station:
         clock: Clock,
     ) -> None:
         self.listeners: list[Listener] = []
+        self._judge: Judge | None = None
         self._refreshing: asyncio.Future[None] | None = None
         self._start = start
         self._store = store
@@ -180,6 +182,8 @@ class Station:
         if self._refreshing is not None:
             self._refreshing.cancel()
         await self._runner.stop()
+        if self._judge is not None:
+            await self._judge.close()
         await self._store.close()
         self._authenticator.close()
         self._pen.close()
@@ -217,6 +221,8 @@ class Station:
             note=self._note_tls,
             policies=self._sts(configuration, resolver),
         )
+        if self._judge is not None:
+            self._runner.background(self._judge.close())
         self._judge = make_judge(configuration, self._clock, resolver.ask)
 
     def _sts(

@@ -100,6 +100,7 @@ def _milter(table: Table, tree: Any, where: tuple[str | int, ...]) -> MilterOpti
         default=one_of("tempfail", "accept", "reject", "quarantine"),
         submission=boolean,
         may_change_body=boolean,
+        reuse=boolean,
         connect_time=duration_s,
         command_time=duration_s,
         end_time=duration_s,

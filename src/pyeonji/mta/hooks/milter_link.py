@@ -1,7 +1,8 @@
 """Connections to a milter.
 
-One serves one client after another where that works (SMFIC_QUIT_NC); a new one
-is opened where none is idle.
+Each client has one of its own. Where the operator says that the milter can do
+it, one serves one client after another (SMFIC_QUIT_NC); OpenDKIM falls silent
+then, and nobody else asks it for that.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class MilterOptions:
     default: str = "tempfail"
     submission: bool = True
     may_change_body: bool = False
+    reuse: bool = False  # one connection for several clients (SMFIC_QUIT_NC)
     connect_s: float = 10.0
     command_s: float = 30.0
     end_s: float = 300.0  # for the last word; each PROGRESS starts it again
@@ -93,6 +95,7 @@ class Links:
     def __init__(self, options: MilterOptions) -> None:
         self.options = options
         self._idle: list[Link] = []
+        self._closed = False  # those that serve somebody go on to his end
 
     @property
     def offered(self) -> Actions:
@@ -104,6 +107,7 @@ class Links:
 
     def close(self) -> None:
         """End those that serve nobody."""
+        self._closed = True
         for link in self._idle:
             link.close()
         self._idle.clear()
@@ -130,7 +134,8 @@ class Links:
 
     def give_back(self, link: Link) -> None:
         """A client is gone: the connection may serve another."""
-        if len(self._idle) >= MAX_IDLE or link.writer.is_closing():
+        full = self._closed or len(self._idle) >= MAX_IDLE
+        if full or not self.options.reuse or link.writer.is_closing():
             link.close()
             return
         link.writer.write(packets.next_connection())
