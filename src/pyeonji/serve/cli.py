@@ -18,6 +18,7 @@ from pyeonji.serve.commands import (
     certificate,
     check,
     dev,
+    dkim,
     doctor,
     domains,
     publishing,
@@ -43,6 +44,7 @@ domains.app.command("dns", epilog="Example: `pyeonji domain dns example.org`")(
 app.add_typer(domains.app, name="domain")
 app.add_typer(accounts.app, name="account")
 app.add_typer(aliases.app, name="alias")
+app.add_typer(dkim.app, name="dkim")
 app.add_typer(queue.app, name="queue")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(mail, name="mail")

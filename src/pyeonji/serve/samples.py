@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.base.clock import utc
 from pyeonji.message.compose import File, Letter, Mailbox, compose
 from pyeonji.message.prepare import prepare
+from pyeonji.mta.signing.keys import KEY_TYPES
+from pyeonji.serve.commands.dkim import new_keys
 from pyeonji.storage.credentials import make_credentials
 from pyeonji.storage.directory import Alias, Domain
 from pyeonji.storage.embedded import open_store
@@ -45,6 +47,7 @@ async def furnish(configuration: Configuration) -> None:
     store = await open_store(configuration.data)
     try:
         await store.directory.add_domain(Domain(name=DOMAIN))
+        await new_keys(store, DOMAIN, KEY_TYPES)
         people = []
         for local, name in ACCOUNTS:
             credentials = make_credentials(PASSWORD, sealer=store.sealer)

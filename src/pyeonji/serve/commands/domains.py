@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyeonji.mta.signing.keys import KEY_TYPES
 from pyeonji.serve.commands.context import Context, print_json, print_table
+from pyeonji.serve.commands.dkim import new_keys
 from pyeonji.storage.directory import Domain
 from pyeonji.storage.errors import NoSuchAccount, NoSuchDomain
 
@@ -23,14 +25,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command("add", epilog="Example: `pyeonji domain add example.org`")
 def add(context: typer.Context, name: Name) -> None:
-    """Keep mail for a domain."""
+    """Keep mail for a domain, and make keys that sign for it.
+
+    `pyeonji domain dns` then shows all there is to publish.
+    """
 
     async def work(store: Store) -> None:
         await store.directory.add_domain(Domain(name=name))
+        await new_keys(store, name, KEY_TYPES)
 
     kept: Context = context.obj
     kept.run(work)
-    print(f"domain {name} added")
+    print(f"domain {name} added; what to put into DNS: pyeonji domain dns {name}")
 
 
 @app.command("list", epilog="Example: `pyeonji domain list --json`")
