@@ -15,6 +15,7 @@ from pyeonji.mda.aliases import Aliases
 from pyeonji.mda.deliver import Deliverer
 from pyeonji.mta.options import Options
 from pyeonji.mta.queue.runner import Runner
+from pyeonji.mta.receive.checking import Checker
 from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.receive.receiver import DoorKind, Receiver
 from pyeonji.mta.relay.relay import Relay
@@ -42,8 +43,10 @@ class House:
         tls: bool = False,
         legacy: bool = False,
         judge: Callable[[Clock], Judge] | None = None,
+        checker: Callable[[Clock], Checker] | None = None,
     ) -> None:
         self.judge = judge
+        self.checker = checker
         self.folder = folder
         self.options = options
         self.clock = SetClock()
@@ -93,6 +96,7 @@ class House:
             runner=self.runner,
             policy=self.judge(self.clock) if self.judge is not None else None,
             signer=self.signer,
+            checker=self.checker(self.clock) if self.checker is not None else None,
         )
         self.runner.start()
         self.connections: set[Connection] = set()
@@ -158,13 +162,16 @@ def play(
     *,
     tls: bool = False,
     judge: Callable[[Clock], Judge] | None = None,
+    checker: Callable[[Clock], Checker] | None = None,
     **more: Any,
 ) -> None:
     """Run a scene in a house of its own."""
 
     async def run() -> None:
         options = Options(hostname="mx.example.test", sync_pause=0.05, **more)
-        async with House(folder, options, tls=tls, judge=judge) as house:
+        async with House(
+            folder, options, tls=tls, judge=judge, checker=checker
+        ) as house:
             await scene(house)
 
     asyncio.run(run())

@@ -84,6 +84,13 @@ class Resolver:
             future.set_result(answer)
         return answer
 
+    def known(self, name: str, kind: str) -> DnsAnswer | None:
+        """What is remembered of a question, without asking."""
+        kept = self._cache.get((name.rstrip(".").lower(), kind))
+        if kept is None or kept[0] <= self._monotonic():
+            return None
+        return kept[1]
+
     def _remember(self, key: Question, answer: DnsAnswer, ttl: float) -> None:
         self._cache[key] = (self._monotonic() + min(ttl, MAX_TTL_S), answer)
         self._cache.move_to_end(key)

@@ -21,6 +21,7 @@ from pyeonji.mra import imap, pop3
 from pyeonji.mta.options import Options as MtaOptions
 from pyeonji.mta.options import Route, Source
 from pyeonji.mta.queue.runner import Runner
+from pyeonji.mta.receive.checking import Checker
 from pyeonji.mta.receive.receiver import DoorKind, Receiver
 from pyeonji.mta.relay.policies import StsPolicies
 from pyeonji.mta.relay.relay import Relay
@@ -223,6 +224,12 @@ class Station:
         )
         if self._judge is not None:
             self._runner.background(self._judge.close())
+        self._checker = Checker(
+            configuration.trust,
+            ask=resolver.ask,
+            known=resolver.known,
+            clock=self._clock,
+        )
         self._judge = make_judge(configuration, self._clock, resolver.ask)
 
     def _sts(
@@ -290,6 +297,7 @@ class Station:
             runner=self._runner,
             policy=self._judge,
             signer=self._signer,
+            checker=self._checker,
         )
         kind = DoorKind(
             submission=submission,

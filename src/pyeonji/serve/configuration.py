@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pyeonji.base.errors import PermanentError
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
 from pyeonji.mta.policy.options import PolicyOptions
-from pyeonji.serve.policing import read_milters, read_policy
+from pyeonji.mta.trust.options import TrustOptions
+from pyeonji.serve.policing import read_milters, read_policy, read_trust
 from pyeonji.serve.settings import (
     AcmeSettings,
     DoctorSettings,
@@ -184,6 +185,7 @@ class Configuration:
     log: LogSettings = field(default_factory=LogSettings)
     policy: PolicyOptions = field(default_factory=PolicyOptions)
     milters: tuple[MilterOptions, ...] = ()
+    trust: TrustOptions = field(default_factory=TrustOptions)
     publish: PublishSettings = field(default_factory=PublishSettings)
     mta_sts: MtaStsSettings | None = None
     reports: ReportSettings = field(default_factory=ReportSettings)
@@ -257,6 +259,7 @@ class _Reader:
             doctor=dict,
             policy=dict,
             milter=list,
+            trust=dict,
         )
         for key in ("hostname", "data"):
             if key not in wanted:
@@ -319,6 +322,7 @@ class _Reader:
             queue=QueueSettings(**{f"{key}_s": value for key, value in queue.items()}),
             limits=LimitSettings(**limits),
             log=LogSettings(**log),
+            trust=read_trust(self._table, wanted.pop("trust", {}), wanted["hostname"]),
             policy=read_policy(
                 self._table, wanted.pop("policy", {}), wanted["hostname"]
             ),

@@ -1,4 +1,4 @@
-"""Settings of policy: [policy], [[policy.list]]."""
+"""Settings of policy and of what it judges by: [policy], [[policy.list]], [trust]."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pyeonji.mta.policy.lists import DnsList, answer_range
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.policy.rates import Rate
 from pyeonji.mta.receive.judging import Judge
+from pyeonji.mta.trust.options import TrustOptions
 from pyeonji.serve.values import (
     ValueRefused,
     boolean,
@@ -120,6 +121,35 @@ def _milter_address(value: Any) -> str:
     if kind == "inet":
         endpoint(rest)
     return f"{kind}:{rest}"
+
+
+def read_trust(table: Table, tree: Any, hostname: str) -> TrustOptions:
+    """The table [trust].
+
+    Raises:
+        ValueRefused: something in it can't be.
+    """
+    wanted = table(
+        tree,
+        ("trust",),
+        check=boolean,
+        authserv_id=domain_name,
+        others=_names,
+        trusted=networks,
+        private=boolean,
+        received_spf=boolean,
+        organizational_domain=one_of("walk", "list"),
+        time=duration_s,
+    )
+    if "time" in wanted:
+        wanted["time_s"] = wanted.pop("time")
+    by = wanted.pop("organizational_domain", "walk")
+    wanted.setdefault("authserv_id", hostname)
+    return TrustOptions(suffix_list=by == "list", **wanted)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(domain_name(each) for each in texts(value))
 
 
 def _list(table: Table, tree: Any, where: tuple[str | int, ...]) -> DnsList:

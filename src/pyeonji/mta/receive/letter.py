@@ -57,6 +57,8 @@ async def take_small(door: Door, octets: bytes) -> None:
         _refuse(door, judged)
         return
     body = b"" if end < 0 else octets[end:]
+    if transaction.check is not None:
+        transaction.check.update(body)
     if judged is not header:
         octets = judged + body
     transaction.signed = _signed(door, transaction, judged)
@@ -77,6 +79,8 @@ async def take_chunk(door: Door, octets: bytes) -> None:
             transaction.spool.write(octets)
             if transaction.signed is not None:
                 transaction.signed.update(octets)
+            if transaction.check is not None:
+                transaction.check.update(octets)
             return
         transaction.head += octets
         end = header_end(transaction.head, transaction.searched)
@@ -126,17 +130,19 @@ async def _begin_body(door: Door, transaction: Transaction, end: int) -> Refusal
             transaction.spool.write(head[end:])
             if transaction.signed is not None:
                 transaction.signed.update(head[end:])
+    if transaction.check is not None and end >= 0:
+        transaction.check.update(head[end:])
     return None
 
 
 def _signed(door: Door, transaction: Transaction, header: bytes) -> SignedLetter | None:
-    """What is to be hashed of the body that follows; None: nothing.
+    """What is hashed of the body that follows for our own signature; or None.
 
-    Of what strangers bring, what was signed; of what goes out, what we sign.
+    What strangers bring is hashed by its checks.
     """
-    if door.account is not None and not transaction.leaves:
+    if door.account is None or not transaction.leaves:
         return None
-    return SignedLetter(header, signing=transaction.leaves)
+    return SignedLetter(header, signing=True)
 
 
 async def _signed_by_us(
@@ -156,7 +162,10 @@ async def _signed_by_us(
 async def _judge(
     door: Door, transaction: Transaction, header: bytes
 ) -> bytes | Refusal:
-    """Look at the header; a submitted one comes back complete."""
+    """Look at the header; a submitted one comes back complete.
+
+    A stranger's comes back without what only we may say, and its checks begin.
+    """
     refusal = inspect_header(
         header,
         max_received=door.receiver.options.max_received,
@@ -165,6 +174,10 @@ async def _judge(
     if refusal is not None:
         return refusal
     if door.account is None:
+        checker = door.receiver.checker
+        if checker is not None:
+            peer = door.connection.peer_address
+            header, transaction.check = checker.begin(peer, header)
         return header
     return await door.receiver.submitter.complete(
         header,
@@ -196,7 +209,7 @@ async def _accept(
     receiver = door.receiver
     arrived = _new_letter(door, transaction, content, header)
     try:
-        decided = await decide(door, transaction, arrived, header)
+        decided = await _checked(door, transaction, arrived, header)
     except StorageUnavailable:
         decided = NO_ROOM
     if isinstance(decided, Refusal):
@@ -220,6 +233,21 @@ async def _accept(
     receiver.take(queued, prepared)
     door.smtp.progress(f"letter {queued.id}: stable, handed to the queue")
     door.smtp.reply(250, "2.0.0", f"{queued.id} accepted")
+
+
+async def _checked(
+    door: Door, transaction: Transaction, new: NewLetter, header: bytes
+) -> NewLetter | Refusal:
+    """What the checks found stands above the letter, and policy has its say."""
+    if transaction.check is None:
+        return await decide(door, transaction, new, header)
+    checked = await transaction.check.finish(door.smtp.client_name, new.reverse_path)
+    new = replace(
+        new,
+        prefix=checked.fields + new.prefix,
+        facts={**new.facts, **checked.facts},
+    )
+    return await decide(door, transaction, new, header, checked.checks)
 
 
 def _new_letter(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.needs import Expand, IsLocal
     from pyeonji.mta.options import Options
     from pyeonji.mta.queue.runner import Runner
+    from pyeonji.mta.receive.checking import Checker
     from pyeonji.mta.signing.signer import Signer
     from pyeonji.net.connection import Connection
     from pyeonji.storage.authentication import Authenticator
@@ -54,7 +55,8 @@ class Receiver:
 
     `take` hands an accepted letter to the runner, with what was prepared from
     it (None when it has no recipient here); it must not wait. `runner` turns
-    roles; None: TURN is not offered. `policy` judges strangers.
+    roles; None: TURN is not offered. `policy` judges strangers, `checker` looks
+    at what they bring.
     """
 
     options: Options
@@ -70,6 +72,7 @@ class Receiver:
     runner: Runner | None = None
     policy: Judge | None = None  # None: as it is without configuration
     signer: Signer | None = None  # None: what is submitted is not signed
+    checker: Checker | None = None  # None: nothing is checked
     judge: Judge = field(init=False)
     submitter: Submitter = field(init=False)
 

@@ -10,6 +10,7 @@ from pyeonji.storage.queue import NO_WISHES, Recipient
 if TYPE_CHECKING:
     from pyeonji.mta.needs import Expansion
     from pyeonji.mta.policy.decision import Decision
+    from pyeonji.mta.receive.checking import Check
     from pyeonji.mta.trust.signed import SignedLetter
     from pyeonji.protocol.smtp.events import MailAsked, RecipientAsked
     from pyeonji.storage.content import Spool
@@ -24,7 +25,7 @@ class Transaction:
     """
 
     __slots__ = (
-        "asked", "decisions", "head", "header", "local", "mail",
+        "asked", "check", "decisions", "head", "header", "local", "mail",
         "recipients", "searched", "signed", "spool", "wishes",
     )  # fmt: skip
 
@@ -40,6 +41,7 @@ class Transaction:
         self.searched = 0
         self.header: bytes | None = None  # once it is whole
         self.signed: SignedLetter | None = None  # hashed as it passes
+        self.check: Check | None = None  # of a stranger's letter, once it began
 
     def add_remote(self, asked: RecipientAsked) -> None:
         """Somebody in another domain."""

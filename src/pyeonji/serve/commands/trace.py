@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +14,9 @@ from pyeonji.storage.errors import NoSuchLetter
 if TYPE_CHECKING:
     from pyeonji.base.events import LetterEvent
     from pyeonji.storage.embedded import Store
+
+_CHECKS: Final = ("iprev", "spf", "dkim", "arc", "dmarc")
+"""Facts that say what was found out of a stranger's letter."""
 
 
 def trace(
@@ -76,5 +79,6 @@ def _handed_over(facts: dict[str, str]) -> str:
         f"{facts.get('size_octets', '?')} octets, {facts.get('message_id', '')}; "
         f"from {facts.get('helo', '')} [{facts['client']}]{user} "
         f"by {facts.get('with', 'SMTP')}{tls} (connection {facts.get('connection')})"
+        + "".join(f"; {name} {facts[name]}" for name in _CHECKS if facts.get(name))
         + (f"; policy: {facts['policy']}" if facts.get("policy") else "")
     )

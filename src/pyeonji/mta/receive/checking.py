@@ -1,0 +1,326 @@
+"""SPF, iprev, DKIM, ARC and DMARC of a letter that a stranger brings.
+
+A `Check` is told the header when it is whole and the body as it comes; when
+the letter is over, `finish` asks DNS and says what all methods found. What is
+asked often is answered at once from what the resolver remembers; the rest is
+asked at the same time, and no longer than the operator allows. Checks refuse
+nothing: what they found goes to policy, into the header, and to `trace`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pyeonji.base.networks import parsed, within
+from pyeonji.mta.policy.facts import Checks
+from pyeonji.mta.trust import results
+from pyeonji.mta.trust.arc import ArcVerdict, ChainState
+from pyeonji.mta.trust.dkim import Result, Signature, Verdict
+from pyeonji.mta.trust.dmarc import DmarcResult, DmarcVerdict, check_dmarc
+from pyeonji.mta.trust.dmarc_author import author_of
+from pyeonji.mta.trust.dmarc_discovery import NoAnswer, suffix_domain, walk
+from pyeonji.mta.trust.iprev import IprevResult, IprevVerdict, check_iprev
+from pyeonji.mta.trust.options import PRIVATE
+from pyeonji.mta.trust.signed import SignedLetter
+from pyeonji.mta.trust.spf import SpfResult, SpfVerdict, check_spf
+from pyeonji.mta.trust.verdicts import (
+    Client,
+    Verdicts,
+    identifiers,
+    in_words,
+    method_results,
+    received_spf,
+)
+from pyeonji.storage.names import canonical_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pyeonji.base.clock import Clock
+    from pyeonji.base.dns import DnsAnswer, Inquiry, Question
+    from pyeonji.base.networks import Address
+    from pyeonji.mta.trust.dmarc_author import Author
+    from pyeonji.mta.trust.options import TrustOptions
+
+    Ask = Callable[[str, str], Awaitable[DnsAnswer]]
+    Known = Callable[[str, str], DnsAnswer | None]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What the checks of a letter came to.
+
+    `fields` stand above the letter; `facts` go with it through the queue.
+    """
+
+    verdicts: Verdicts
+    fields: bytes
+    facts: dict[str, str]
+
+    @property
+    def checks(self) -> Checks:
+        """As policy wants to know it."""
+        verdicts = self.verdicts
+        spf, dmarc, arc = verdicts.spf, verdicts.dmarc, verdicts.arc
+        passed = (each.domain for each in verdicts.dkim if each.result is Result.PASS)
+        return Checks(
+            spf=spf.result.value if spf is not None else "",
+            spf_domain=spf.domain if spf is not None else "",
+            dkim_domains=tuple(passed),
+            dmarc=dmarc.result.value if dmarc is not None else "",
+            dmarc_policy=dmarc.disposition.value if dmarc is not None else "",
+            author_domain=dmarc.domain if dmarc is not None else "",
+            arc=arc.state.value if arc is not None else "",
+            arc_domains=tuple(
+                each.seal.domain for each in reversed(arc.sets if arc else ())
+            ),
+        )
+
+
+class Checker:
+    """Makes the checks of one worker."""
+
+    def __init__(
+        self, options: TrustOptions, *, ask: Ask, known: Known, clock: Clock
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            options: the operator's wishes.
+            ask: DNS; must not raise.
+            known: an answer that is remembered, or None.
+            clock: the time.
+        """
+        self.options = options
+        self.ask = ask
+        self.known = known
+        self.clock = clock
+        ids = (options.authserv_id, *options.others)
+        self._ours = frozenset(canonical_domain(each) for each in ids)
+
+    def begin(self, peer_address: str, header: bytes) -> tuple[bytes, Check | None]:
+        """A stranger's letter has its header.
+
+        Returns:
+            The header without fields that claim to be ours (RFC 8601 §5), and
+            the check, if there is to be one. What is checked is the header as
+            it came: a signature may cover what goes.
+        """
+        options = self.options
+        if options.trusted and within(peer_address, options.trusted):
+            return header, None
+        check = None
+        if options.check and (options.private or not within(peer_address, PRIVATE)):
+            check = Check(self, peer_address, header)
+        kept, _ = results.without_claims(header, self._ours)
+        return kept, check
+
+
+class Check:
+    """The checks of one letter."""
+
+    __slots__ = ("_address", "_author", "_checker", "_letter")
+
+    def __init__(self, checker: Checker, peer_address: str, header: bytes) -> None:
+        self._checker = checker
+        self._address = peer_address
+        self._letter = SignedLetter(header)
+        self._author = author_of(header)
+
+    def update(self, octets: bytes) -> None:
+        """The next piece of the body."""
+        self._letter.update(octets)
+
+    async def finish(self, helo: str, mail_from: str) -> Checked:
+        """The letter is over: ask DNS, and say what was found."""
+        checker = self._checker
+        options = checker.options
+        client = Client(address=self._address, helo=helo, mail_from=mail_from)
+        verdicts = await check_all(
+            self._letter,
+            self._author,
+            client,
+            options=options,
+            ask=checker.ask,
+            known=checker.known,
+            now=checker.clock.time(),
+        )
+        fields = results.field(options.authserv_id, method_results(verdicts, client))
+        if options.received_spf and verdicts.spf is not None:
+            fields += received_spf(verdicts.spf, client, options.authserv_id)
+        return Checked(verdicts=verdicts, fields=fields, facts=in_words(verdicts))
+
+
+async def check_all(
+    letter: SignedLetter,
+    author: Author,
+    client: Client | None,
+    *,
+    options: TrustOptions,
+    ask: Ask,
+    known: Known,
+    now: float,
+) -> Verdicts:
+    """Ask DNS for all methods at once, then DMARC of what they found.
+
+    Args:
+        letter: its body is over.
+        author: what From says.
+        client: who brought it; None: SPF and iprev are left out.
+        options: the operator's wishes.
+        ask: DNS.
+        known: what is remembered of it.
+        now: Unix seconds.
+    """
+    deadline = asyncio.get_running_loop().time() + options.time_s
+    late = f"no answer from DNS within {options.time_s:g} s"
+    address = parsed(client.address) if client is not None else None
+    asking: list[_Asking[Any]] = [
+        _Asking(letter.check_dkim(now), known, _late_dkim(letter, late)),
+        _Asking(letter.check_arc(), known, _late_arc(letter, late)),
+    ]
+    if client is not None and address is not None:
+        asking += _of_client(client, address, options, now, known, late)
+    if len(author.domains) == 1 and not options.suffix_list:
+        asking.append(_Asking(_walked(author.domains[0]), known, None))
+    await _answered(asking, ask, deadline)
+    dkim, arc = asking[0].value, asking[1].value
+    spf = asking[2].value if address is not None else None
+    inquiry = check_dmarc(
+        author,
+        identifiers(spf, dkim),
+        organizational=suffix_domain if options.suffix_list else None,
+    )
+    unsaid = DmarcVerdict(
+        result=DmarcResult.TEMPERROR,
+        reason=late,
+        domain="".join(author.domains[:1]),
+    )
+    dmarc = _Asking(inquiry, known, unsaid)
+    await _answered([dmarc], ask, deadline)
+    return Verdicts(
+        dkim=dkim,
+        spf=spf,
+        iprev=asking[3].value if address is not None else None,
+        arc=arc,
+        dmarc=dmarc.value,
+    )
+
+
+def _of_client(
+    client: Client,
+    address: Address,
+    options: TrustOptions,
+    now: float,
+    known: Known,
+    late: str,
+) -> list[_Asking[Any]]:
+    spf = check_spf(
+        address,
+        helo=client.helo,
+        mail_from=client.mail_from,
+        receiver=options.authserv_id,
+        unix_second=int(now),
+    )
+    domain = client.mail_from.rpartition("@")[2] or client.helo
+    return [
+        _Asking(
+            spf,
+            known,
+            SpfVerdict(
+                result=SpfResult.TEMPERROR,
+                reason=late,
+                identity="mailfrom" if client.mail_from else "helo",
+                domain=domain,
+            ),
+        ),
+        _Asking(
+            check_iprev(address),
+            known,
+            IprevVerdict(result=IprevResult.TEMPERROR, reason=late),
+        ),
+    ]
+
+
+def _walked(domain: str) -> Inquiry[None]:
+    """Ask for what DMARC will want to know, while the others are asked."""
+    try:
+        yield from walk(domain)
+    except NoAnswer:
+        return
+
+
+def _late_dkim(letter: SignedLetter, reason: str) -> tuple[Verdict, ...]:
+    return tuple(
+        Verdict(
+            result=Result.TEMPERROR,
+            reason=reason,
+            domain=each.domain,
+            selector=each.selector,
+            algorithm=each.algorithm,
+        )
+        if isinstance(each, Signature)
+        else Verdict(result=Result.NEUTRAL, reason=each.reason)
+        for each in letter.signatures
+    )
+
+
+def _late_arc(letter: SignedLetter, reason: str) -> ArcVerdict:
+    state = ChainState.FAIL if letter.chain.instance else ChainState.NONE
+    return ArcVerdict(state=state, reason=reason, temporary=True, chain=letter.chain)
+
+
+class _Asking(Generic[T]):
+    """An inquiry that goes as far as what is remembered leads.
+
+    `value` is what it came to, or what stands for it until then.
+    """
+
+    __slots__ = ("_inquiry", "_question", "value")
+
+    def __init__(self, inquiry: Inquiry[T], known: Known, value: T) -> None:
+        self._inquiry = inquiry
+        self._question: Question | None = None
+        self.value = value
+        try:
+            question = next(inquiry)
+            while (answer := known(*question)) is not None:
+                question = inquiry.send(answer)
+            self._question = question
+        except StopIteration as end:
+            self.value = end.value
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody must be asked."""
+        return self._question is not None
+
+    async def run(self, ask: Ask) -> None:
+        """Ask until it knows."""
+        question = self._question
+        assert question is not None  # noqa: S101 - `waits` was looked at
+        try:
+            while True:
+                question = self._inquiry.send(await ask(*question))
+        except StopIteration as end:
+            self.value = end.value
+
+
+async def _answered(asking: list[_Asking[Any]], ask: Ask, deadline: float) -> None:
+    """Let all of them run at once; those that are late keep what they had."""
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(each.run(ask)) for each in asking if each.waits]
+    if not tasks:
+        return
+    try:
+        await asyncio.wait(tasks, timeout=max(deadline - loop.time(), 0))
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
