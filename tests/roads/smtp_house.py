@@ -78,6 +78,7 @@ class House:
             sync=self.store.mail.sync,
             expand=aliases.expand,
             is_local=aliases.is_local,
+            suppressions=self.store.suppressions,
             office=self.store.office,
             signer=self.signer,
         )
@@ -86,6 +87,7 @@ class House:
             options=self.options,
             directory=directory,
             queue=self.store.queue,
+            suppressions=self.store.suppressions,
             office=self.store.office,
             authenticator=self.authenticator,
             expand=aliases.expand,

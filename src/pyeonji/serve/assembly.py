@@ -203,6 +203,7 @@ class Station:
             is_local=self._aliases.is_local,
             office=self._store.office,
             signer=self._signer,
+            suppressions=self._store.suppressions,
         )
 
     def _wire(self, configuration: Configuration) -> None:
@@ -298,6 +299,7 @@ class Station:
             policy=self._judge,
             signer=self._signer,
             checker=self._checker,
+            suppressions=self._store.suppressions,
         )
         kind = DoorKind(
             submission=submission,
@@ -408,6 +410,7 @@ def mta_options(configuration: Configuration) -> MtaOptions:
         retry=configuration.queue.retry_s,
         expire=configuration.queue.expire_s,
         max_hold=configuration.queue.max_hold_s,
+        suppress=configuration.queue.suppress_s,
         routes={route.domain: route for route in routes if route.domain},
         sender_routes={route.sender: route for route in routes if route.sender},
         sources={

@@ -24,6 +24,7 @@ from pyeonji.serve.commands import (
     publishing,
     queue,
     serving,
+    suppression,
     trace,
 )
 from pyeonji.serve.commands.context import Context
@@ -47,6 +48,7 @@ app.add_typer(aliases.app, name="alias")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(queue.app, name="queue")
 app.add_typer(certificate.app, name="certificate")
+app.add_typer(suppression.app, name="suppression")
 app.add_typer(mail, name="mail")
 app.command(epilog="Example: `pyeonji --config pyeonji.toml serve`")(serving.serve)
 app.command(epilog="Example: `pyeonji dev`")(dev.dev)

@@ -130,6 +130,7 @@ class QueueSettings:
 
     retry_s: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0, 14400.0)
     expire_s: float = 5 * 86400.0
+    suppress_s: float = 7 * 86400.0  # addresses that don't exist; 0: not remembered
     max_hold_s: float = 30 * 86400.0  # HOLDFOR, HOLDUNTIL; 0: not offered
 
 
@@ -289,6 +290,7 @@ class _Reader:
             retry=_durations,
             expire=duration_s,
             max_hold=_duration_or_none,
+            suppress=_duration_or_none,
         )
         limits = self._table(
             wanted.pop("limits", {}),

@@ -28,6 +28,7 @@ from pyeonji.mta.queue.destination import Active
 from pyeonji.mta.queue.local import LocalDeliveries
 from pyeonji.mta.queue.remote import RemoteDeliveries
 from pyeonji.mta.signing.letters import sign_again, sign_own
+from pyeonji.mta.suppressing import suppressed_by
 from pyeonji.net.eager import run_eagerly
 from pyeonji.storage.errors import NoSuchLetter, StorageUnavailable
 from pyeonji.storage.names import domain_of
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.signing.signer import Signer
     from pyeonji.storage.content import StoredOctets
     from pyeonji.storage.queue import Queue, QueuedLetter, QueueOffice
+    from pyeonji.storage.suppressions import Suppressions
 
 MAX_SLEEP_S: Final = 60.0
 """The queue is looked at that often even when nothing seems due."""
@@ -81,6 +83,7 @@ class Runner:
         is_local: IsLocal,
         office: QueueOffice | None = None,
         signer: Signer | None = None,
+        suppressions: Suppressions | None = None,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -95,6 +98,7 @@ class Runner:
             is_local: whether an address is ours.
             office: finds waiting letters when roles turn; None: TURN finds none.
             signer: signs reports, and converted letters again; None: nothing is.
+            suppressions: learns which addresses don't exist; None: nobody does.
         """
         self.options = options
         self.queue = queue
@@ -102,6 +106,7 @@ class Runner:
         self.is_local = is_local
         self._expand = expand
         self._signer = signer
+        self._suppressions = suppressions
         self._active: dict[LetterId, Active] = {}
         self._kept_octets = 0  # of letters in the window
         self._local = LocalDeliveries(self, deliver, sync)
@@ -364,6 +369,12 @@ class Runner:
             chance=random.random(),
             counted=counted,
         )
+        if self._suppressions is not None:
+            hard = suppressed_by(
+                active.letter, outcomes, self.clock.time(), self.options.suppress
+            )
+            for suppression in hard:
+                self.background(self._suppressions.add(suppression))
         active.letter = replace(active.letter, recipients=settlement.recipients)
         return settlement
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pyeonji.storage.authentication import Authenticator
     from pyeonji.storage.directory import Directory
     from pyeonji.storage.queue import Queue, QueuedLetter, QueueOffice
+    from pyeonji.storage.suppressions import Suppressions
 
 _STRANGERS: Final = ALL_OFFERS
 """What port 25 offers: everything."""
@@ -73,6 +74,7 @@ class Receiver:
     policy: Judge | None = None  # None: as it is without configuration
     signer: Signer | None = None  # None: what is submitted is not signed
     checker: Checker | None = None  # None: nothing is checked
+    suppressions: Suppressions | None = None  # None: all may be written to
     judge: Judge = field(init=False)
     submitter: Submitter = field(init=False)
 

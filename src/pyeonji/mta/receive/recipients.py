@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyeonji.base.errors import PermanentError
 from pyeonji.mta.options import EVERY_OTHER_DOMAIN
+from pyeonji.mta.suppressing import is_exempt, said_at_rcpt
 from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.names import canonical_domain
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.needs import Expansion
     from pyeonji.mta.receive.door import Door
     from pyeonji.protocol.smtp.events import RecipientAsked
+    from pyeonji.storage.suppressions import Suppression
 
 
 async def take(door: Door, event: RecipientAsked) -> None:
@@ -36,7 +38,9 @@ async def take(door: Door, event: RecipientAsked) -> None:
     except PermanentError as error:
         door.smtp.reply(550, "5.4.6", str(error))
         return
-    postmaster = path.lower().partition("@")[0] == "postmaster"
+    ours = expansion is None or expansion.alias or not expansion.remote
+    # of ours only: a stranger's mail to another's postmaster is relaying
+    postmaster = ours and path.lower().partition("@")[0] == "postmaster"
     if not postmaster and not await _is_welcome(door, path, expansion):
         return
     if expansion is not None:
@@ -63,6 +67,11 @@ async def _is_welcome(door: Door, path: str, expansion: Expansion | None) -> boo
         return False
     transaction = door.transaction
     assert transaction is not None  # noqa: S101 - take has looked
+    if elsewhere and door.account is not None:
+        known = await _suppressed(door, transaction.mail.reverse_path, path)
+        if known is not None:
+            door.smtp.reply(550, "5.1.1", said_at_rcpt(known))
+            return False
     decision = await door.visit.recipient(
         transaction.mail.reverse_path, path, known=expansion is not None
     )
@@ -76,6 +85,19 @@ async def _is_welcome(door: Door, path: str, expansion: Expansion | None) -> boo
     if decision.rule:
         transaction.decisions.append(decision)
     return True
+
+
+async def _suppressed(door: Door, sender: str, path: str) -> Suppression | None:
+    """What is known against an address elsewhere."""
+    receiver = door.receiver
+    if receiver.suppressions is None or is_exempt(sender, path):
+        return None
+    if not receiver.options.suppress:
+        return None
+    try:
+        return await receiver.suppressions.find(path, receiver.clock.time())
+    except StorageUnavailable:  # it is only advice
+        return None
 
 
 def _relays(door: Door, path: str) -> bool:

@@ -23,6 +23,7 @@ from pyeonji.storage.embedded.office import EmbeddedOffice
 from pyeonji.storage.embedded.queue import EmbeddedQueue
 from pyeonji.storage.embedded.searching import Searcher
 from pyeonji.storage.embedded.sqlite import connect, errors_named, make_folder
+from pyeonji.storage.embedded.suppressions import EmbeddedSuppressions
 from pyeonji.storage.embedded.threads import Mailbag
 from pyeonji.storage.embedded.tlsrecords import EmbeddedTlsRecords
 from pyeonji.storage.errors import NoSuchAccount, StorageUnavailable
@@ -176,6 +177,7 @@ class Store:
         mail: everybody's mailboxes.
         queue: this worker's letters (None for the command line).
         office: all workers' letters.
+        suppressions: addresses elsewhere that are known not to exist.
         tls: what is known of TLS with other hosts.
         sealer: for credentials that keep the password sealed.
     """
@@ -219,6 +221,7 @@ class Store:
                 _adopt_orphans(queues, workers)
             self._queue = EmbeddedQueue(queues, worker, clock, mailbag, self._threads)
             self._notices.on_queue = self._queue.changed_elsewhere
+        self.suppressions = EmbeddedSuppressions(data / "suppressed.db", self._threads)
         self.office = EmbeddedOffice(
             queues, clock, self._threads, self._notices.tell_queue
         )
@@ -258,6 +261,7 @@ class Store:
         await loop.run_in_executor(None, self.tls.close)
         self._threads.shutdown(wait=True)
         self.directory.close()
+        self.suppressions.close()
         if self._release is not None:
             self._release()
 
