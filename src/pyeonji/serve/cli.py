@@ -21,6 +21,7 @@ from pyeonji.serve.commands import (
     dkim,
     doctor,
     domains,
+    letters,
     publishing,
     queue,
     serving,
@@ -49,6 +50,7 @@ app.add_typer(dkim.app, name="dkim")
 app.add_typer(queue.app, name="queue")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(suppression.app, name="suppression")
+mail.command("verify", rich_help_panel="Reading")(letters.verify)
 app.add_typer(mail, name="mail")
 app.command(epilog="Example: `pyeonji --config pyeonji.toml serve`")(serving.serve)
 app.command(epilog="Example: `pyeonji dev`")(dev.dev)
