@@ -22,6 +22,8 @@ from pyeonji.storage import query as q
 from pyeonji.storage.embedded.account import EmbeddedAccount
 from pyeonji.storage.entries import (
     DELETED,
+    DRAFT,
+    FLAGGED,
     MAX_ANNOTATION_OCTETS,
     MAX_ANNOTATIONS,
     SEEN,
@@ -29,6 +31,7 @@ from pyeonji.storage.entries import (
     FlagChange,
     NewMessage,
     Quota,
+    Settable,
 )
 from pyeonji.storage.errors import (
     NoSuchMailbox,
@@ -333,6 +336,52 @@ def test_copies_from_another_account(engine: Engine) -> None:
             await w.mail.copy_from(theirs, source, ALL, MailboxId(99))
         nothing = await w.mail.copy_from(theirs, source, [(9, 9)], target)
         assert nothing.source == nothing.target == []
+
+    engine.run(test)
+
+
+def test_only_flags_that_may_be_set(engine: Engine) -> None:
+    """Changes and copies leave the others as they are, in one step (RFC 4314 §4)."""
+
+    async def test(w: World) -> None:
+        box = (await w.mail.create("here")).id
+        there = (await w.mail.create("there")).id
+        theirs = await other_account(w)
+        source = (await theirs.create("source")).id
+        flagged = new_message(letter(1), flags=SEEN | FLAGGED, keywords="a b")
+        await w.mail.append(box, [flagged, new_message(letter(2), flags=DELETED)])
+        await theirs.append(source, [flagged])
+        columns = [Column.FLAGS, Column.KEYWORDS]
+
+        async def flags(of: MailboxId) -> list[tuple[int, str]]:
+            return [tuple(row) for row in await w.mail.select(of, ALL, columns)]
+
+        seen = Settable(SEEN, keywords=False)
+        words = Settable(0, keywords=True)
+        stored = await w.mail.store_flags(
+            box, ALL, FlagChange.SET, DELETED, ["c"], within=seen
+        )
+        assert [uid for uid, *_ in stored.changed] == [1]
+        assert await flags(box) == [(FLAGGED, "a b"), (DELETED, "")]
+        await w.mail.store_flags(box, ALL, FlagChange.SET, SEEN, ["c"], within=words)
+        assert await flags(box) == [(FLAGGED, "c"), (DELETED, "c")]
+        await w.mail.store_flags(box, ALL, FlagChange.ADD, SEEN | DRAFT, within=seen)
+        assert await flags(box) == [(SEEN | FLAGGED, "c"), (SEEN | DELETED, "c")]
+        await w.mail.copy(box, ALL, there, within=seen)
+        await w.mail.copy_from(theirs, source, ALL, there, within=words)
+        await w.mail.move(box, [(2, 2)], there, within=Settable(DELETED, keywords=True))
+        await w.mail.move_from(
+            theirs, source, ALL, there, within=Settable(0, keywords=False)
+        )
+        assert await flags(there) == [
+            (SEEN, ""),
+            (SEEN, ""),
+            (0, "a b"),
+            (DELETED, "c"),
+            (0, ""),
+        ]
+        status = await w.mail.mailbox("there")
+        assert (status.unseen, status.deleted) == (3, 1)
 
     engine.run(test)
 

@@ -119,6 +119,18 @@ class FlagChange(StrEnum):
     REMOVE = "remove"
 
 
+@dataclass(frozen=True, slots=True)
+class Settable:
+    """The flags that somebody may set; all others stay as they are."""
+
+    bits: int
+    keywords: bool
+
+    def of(self, flags: int, keywords: str) -> tuple[int, str]:
+        """What of an entry's flags they may set on a copy of it."""
+        return flags & self.bits, keywords if self.keywords else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagsStored:
     """What a change of flags did."""

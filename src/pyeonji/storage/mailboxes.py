@@ -35,6 +35,7 @@ from pyeonji.storage.entries import (
     NewMessage,
     Quota,
     Row,
+    Settable,
     SpecialUse,
     UidRanges,
     Usage,
@@ -72,6 +73,7 @@ __all__ = [
     "NewMessage",
     "Quota",
     "Row",
+    "Settable",
     "SpecialUse",
     "UidRanges",
     "Usage",
@@ -268,8 +270,11 @@ class AccountStore(Protocol):
         keywords: Sequence[str] = (),
         *,
         unchanged_since: ModSeq | None = None,
+        within: Settable | None = None,
     ) -> FlagsStored:
         """Change flags; stable within a second (not on return).
+
+        Flags that are not `within` stay as they are, whatever is given.
 
         Entries that already are as asked keep their mod-seq and are not in
         `changed`.
@@ -283,8 +288,12 @@ class AccountStore(Protocol):
         *,
         quota_octets: int | None = None,
         quota: Quota | None = None,
+        within: Settable | None = None,
     ) -> Copied:
-        """Copy entries, all or none, flags kept; stable when this returns."""
+        """Copy entries, all or none; stable when this returns.
+
+        Flags are kept, those that are `within` where that is said.
+        """
 
     async def copy_from(
         self,
@@ -294,10 +303,12 @@ class AccountStore(Protocol):
         target: MailboxId,
         *,
         quota: Quota | None = None,
+        within: Settable | None = None,
     ) -> Copied:
         """Copy entries of another account of this engine into `target` of ours.
 
-        All or none, flags and internal dates kept; stable when this returns.
+        All or none, internal dates kept, flags as in `copy`; stable when this
+        returns.
 
         Raises:
             OverQuota, NoMoreUids, NoSuchMailbox (either one).
@@ -311,6 +322,7 @@ class AccountStore(Protocol):
         target: MailboxId,
         *,
         quota: Quota | None = None,
+        within: Settable | None = None,
     ) -> Copied:
         """As `copy_from`; stable here before they are removed there.
 
@@ -318,9 +330,14 @@ class AccountStore(Protocol):
         """
 
     async def move(
-        self, mailbox_id: MailboxId, ranges: UidRanges, target: MailboxId
+        self,
+        mailbox_id: MailboxId,
+        ranges: UidRanges,
+        target: MailboxId,
+        *,
+        within: Settable | None = None,
     ) -> Copied:
-        """Move entries, all or none; stable when this returns."""
+        """Move entries, all or none, flags as in `copy`; stable when this returns."""
 
     async def expunge(
         self, mailbox_id: MailboxId, ranges: UidRanges | None = None

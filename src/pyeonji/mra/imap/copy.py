@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyeonji.mra.imap import places
 from pyeonji.mra.imap.limiting import exceeds_saving, limited
-from pyeonji.mra.imap.shared_flags import strip
+from pyeonji.mra.imap.shared_flags import settable_in
 from pyeonji.protocol.imap.sequences import runs, write_ranges
 from pyeonji.storage.errors import NoSuchMailbox
 
@@ -58,16 +58,19 @@ async def _carry(
     selected = session.selected
     source, mailbox_id = selected.account, selected.mailbox_id
     target, target_id = place.account, place.mailbox.id
-    quota = place.owner.quota
+    quota, within = place.owner.quota, settable_in(place.rights)
     if source.id == target.id:
         if command.move:
-            copied = await target.move(mailbox_id, ranges, target_id)
+            copied = await target.move(mailbox_id, ranges, target_id, within=within)
         else:
-            copied = await target.copy(mailbox_id, ranges, target_id, quota=quota)
+            copied = await target.copy(
+                mailbox_id, ranges, target_id, quota=quota, within=within
+            )
     else:
         carry = target.move_from if command.move else target.copy_from
-        copied = await carry(source, mailbox_id, ranges, target_id, quota=quota)
-    await strip(place, copied.target)
+        copied = await carry(
+            source, mailbox_id, ranges, target_id, quota=quota, within=within
+        )
     return copied
 
 

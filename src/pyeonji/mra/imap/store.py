@@ -9,8 +9,7 @@ from pyeonji.mra.imap.fetch_plan import PORTION, repeat
 from pyeonji.mra.imap.flags import BadFlags, split
 from pyeonji.mra.imap.limiting import limited
 from pyeonji.mra.imap.places import NoRight
-from pyeonji.mra.imap.rights import ALL
-from pyeonji.mra.imap.shared_flags import kept_flags, narrowed
+from pyeonji.mra.imap.shared_flags import kept_flags, settable_in
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.commands import StoreMode
 from pyeonji.protocol.imap.sequences import runs, write_ranges
@@ -44,14 +43,12 @@ async def store(session: Session, command: commands.Store) -> None:
         return
     ranges = selected.ranges(command.messages, by_uid=command.by_uid)
     change = CHANGES[command.mode]
-    if selected.rights != ALL:
-        if change is FlagChange.SET:
-            left = await narrowed(selected, ranges, bits, keywords)
-        else:
-            left = (change, *kept_flags(selected.rights, bits, keywords))
-        if left is None or not (left[1] or left[2] or change is FlagChange.SET):
+    within = settable_in(selected.rights)
+    if within is not None:
+        bits, keywords = kept_flags(selected.rights, bits, keywords)
+        may_something = within.bits if change is FlagChange.SET else bits or keywords
+        if not may_something:
             raise NoRight("STORE")
-        change, bits, keywords = left
     if command.unchanged_since is not None:
         session.enable_condstore()
     ranges, code = limited(session, ranges)
@@ -64,8 +61,12 @@ async def store(session: Session, command: commands.Store) -> None:
             bits,
             keywords,
             unchanged_since=None if since is None else ModSeq(since),
+            within=within,
         )
-        selected.note_own(stored.changed, stored.before, told=not command.silent)
+        if within is not None and command.silent and change is FlagChange.SET:
+            selected.dirty = True  # not all became what the client takes it for
+        else:
+            selected.note_own(stored.changed, stored.before, told=not command.silent)
         if keywords and (known := selected.learn_keywords(keywords)):
             session.write(known)
         await _tell(session, command, ranges, stored)

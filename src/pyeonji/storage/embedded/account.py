@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         NewMessage,
         Quota,
         Row,
+        Settable,
         SpecialUse,
         UidRanges,
     )
@@ -275,13 +276,21 @@ class EmbeddedAccount:
         keywords: Sequence[str] = (),
         *,
         unchanged_since: ModSeq | None = None,
+        within: Settable | None = None,
     ) -> FlagsStored:
         """See AccountStore."""
         if not ranges:
             ranges = [(0, 0)]
         stored: FlagsStored = await self.file.submit(
             lambda ledger: flagging.store_flags(
-                ledger, mailbox_id, ranges, change, flags, keywords, unchanged_since
+                ledger,
+                mailbox_id,
+                ranges,
+                change,
+                flags,
+                keywords,
+                unchanged_since,
+                within,
             ),
             stable=False,
         )
@@ -296,11 +305,14 @@ class EmbeddedAccount:
         *,
         quota_octets: int | None = None,
         quota: Quota | None = None,
+        within: Settable | None = None,
     ) -> Copied:
         """See AccountStore."""
         limits = quota_of(quota, quota_octets)
         copied: Copied = await self.file.submit(
-            lambda ledger: writing.copy(ledger, mailbox_id, ranges, target, limits),
+            lambda ledger: writing.copy(
+                ledger, mailbox_id, ranges, target, limits, within
+            ),
             stable=True,
         )
         return copied
@@ -313,16 +325,26 @@ class EmbeddedAccount:
         target: MailboxId,
         *,
         quota: Quota | None = None,
+        within: Settable | None = None,
     ) -> Copied:
         """See AccountStore."""
         if source.id == self.id:
-            return await self.copy(mailbox_id, ranges, target, quota=quota)
+            return await self.copy(
+                mailbox_id, ranges, target, quota=quota, within=within
+            )
         if not isinstance(source, EmbeddedAccount):
             raise TypeError(type(source))
         file, limits = source.file, quota_of(quota, None)
         copied: Copied = await self.file.submit(
             lambda ledger: transfer.copy_from(
-                ledger, file.folder, file.path, mailbox_id, ranges, target, limits
+                ledger,
+                file.folder,
+                file.path,
+                mailbox_id,
+                ranges,
+                target,
+                limits,
+                within,
             ),
             stable=True,
         )
@@ -336,20 +358,28 @@ class EmbeddedAccount:
         target: MailboxId,
         *,
         quota: Quota | None = None,
+        within: Settable | None = None,
     ) -> Copied:
         """See AccountStore."""
         if source.id == self.id:
-            return await self.move(mailbox_id, ranges, target)
-        copied = await self.copy_from(source, mailbox_id, ranges, target, quota=quota)
+            return await self.move(mailbox_id, ranges, target, within=within)
+        copied = await self.copy_from(
+            source, mailbox_id, ranges, target, quota=quota, within=within
+        )
         await source.remove(mailbox_id, copied.source)
         return copied
 
     async def move(
-        self, mailbox_id: MailboxId, ranges: UidRanges, target: MailboxId
+        self,
+        mailbox_id: MailboxId,
+        ranges: UidRanges,
+        target: MailboxId,
+        *,
+        within: Settable | None = None,
     ) -> Copied:
         """See AccountStore."""
         moved: Copied = await self.file.submit(
-            lambda ledger: writing.move(ledger, mailbox_id, ranges, target),
+            lambda ledger: writing.move(ledger, mailbox_id, ranges, target, within),
             stable=True,
         )
         return moved

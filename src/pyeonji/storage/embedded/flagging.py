@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import compress, repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.ids import ModSeq, Uid
 from pyeonji.storage.embedded import marks
@@ -16,7 +16,10 @@ from pyeonji.storage.entries import (
     SEEN,
     FlagChange,
     FlagsStored,
+    Settable,
 )
+
+_EVERYTHING: Final = Settable(marks.BITS, keywords=True)
 
 Changed = list[tuple[Uid, int, str, ModSeq]]
 """Uid, flags, keywords, mod-sequence."""
@@ -49,6 +52,7 @@ def store_flags(
     flags: int,
     keywords: Sequence[str],
     unchanged_since: int | None,
+    within: Settable | None = None,
 ) -> FlagsStored:
     """See AccountStore.store_flags."""
     row = ledger.mailbox(mailbox_id)
@@ -58,10 +62,13 @@ def store_flags(
         refused = _refused(loaded, unchanged_since)
     there = sum(len(run.named) - run.named.count(0) for run in loaded.runs)
     work = _Change(ledger, row, loaded, ModSeq(ledger.next_mod_seq))
-    if keywords or (change is FlagChange.SET and loaded.worded):
-        work.with_keywords(change, flags, frozenset(keywords))
+    may = within or _EVERYTHING
+    flags &= may.bits
+    worded = keywords or (change is FlagChange.SET and loaded.worded)
+    if worded and may.keywords:
+        work.with_keywords(change, flags, frozenset(keywords), may.bits)
     else:
-        work.plain(change, flags)
+        work.plain(change, flags, may.bits)
     if not work.changed:
         return FlagsStored(changed=[], refused=refused)
     before = ModSeq(row.highest_mod_seq)
@@ -103,14 +110,14 @@ class _Change:
         self._mod_seq = mod_seq
         self.changed: Changed = []
 
-    def plain(self, change: FlagChange, flags: int) -> None:
-        """Bits alone; keywords stay, or there are none."""
-        flags &= marks.BITS
+    def plain(self, change: FlagChange, flags: int, within: int) -> None:
+        """Bits alone, those within; keywords stay, or there are none."""
+        within &= marks.BITS
         table = bytearray(256)
         for octet in range(marks.PRESENT, 256):
             match change:
                 case FlagChange.SET:
-                    table[octet] = octet & ~marks.BITS | flags
+                    table[octet] = octet & ~within | flags
                 case FlagChange.ADD:
                     table[octet] = octet | flags
                 case _:
@@ -119,7 +126,7 @@ class _Change:
             self._write(run, run.named.translate(table), {})
 
     def with_keywords(
-        self, change: FlagChange, flags: int, given: frozenset[str]
+        self, change: FlagChange, flags: int, given: frozenset[str], within: int
     ) -> None:
         """Where keywords take part; each spelling is merged once."""
         merged: dict[str, str] = {}
@@ -133,7 +140,7 @@ class _Change:
                 if keywords is None:
                     keywords = merged[there] = merged_keywords(change, there, given)
                 at = uid - run.base
-                bits = _changed_bits(change, octets[at], flags)
+                bits = _changed_bits(change, octets[at], flags, within)
                 octets[at] = marks.octet_of(bits, keywords)
                 if keywords != there:
                     new[uid] = keywords
@@ -180,10 +187,10 @@ class _Change:
         row.deleted += new.translate(deleted).count(1) - old.translate(deleted).count(1)
 
 
-def _changed_bits(change: FlagChange, bits: int, flags: int) -> int:
+def _changed_bits(change: FlagChange, bits: int, flags: int, within: int) -> int:
     match change:
         case FlagChange.SET:
-            return flags
+            return bits & ~within | flags
         case FlagChange.ADD:
             return bits | flags
         case _:

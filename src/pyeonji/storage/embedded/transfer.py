@@ -9,6 +9,7 @@ from pyeonji.storage.content import BlobFile
 from pyeonji.storage.embedded import mail_schema, reading
 from pyeonji.storage.embedded.inserting import Batch, Body, check_quota
 from pyeonji.storage.embedded.sqlite import connect
+from pyeonji.storage.embedded.writing import with_flags
 from pyeonji.storage.entries import Column, Copied
 from pyeonji.storage.errors import NoSuchMailbox
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from pyeonji.storage.embedded.ledger import Ledger
     from pyeonji.storage.embedded.sqlite import Database
-    from pyeonji.storage.entries import Quota, UidRanges
+    from pyeonji.storage.entries import Quota, Settable, UidRanges
 
 AT_ONCE: Final = 100
 """Messages held in memory, of SMALL_BLOB_OCTETS at most each."""
@@ -45,6 +46,7 @@ def copy_from(
     ranges: UidRanges,
     target: int,
     quota: Quota,
+    within: Settable | None = None,
 ) -> Copied:
     """See AccountStore.copy_from; a message that is named twice is stored once.
 
@@ -56,6 +58,7 @@ def copy_from(
         ranges: of its uids.
         target: a mailbox here.
         quota: of this account.
+        within: the flags that are kept, if not all.
     """
     row = ledger.mailbox(target)
     source = connect(
@@ -78,7 +81,7 @@ def copy_from(
                 _bring(source, folder, batch, ledger, portion, known, quota)
                 uids += [
                     Uid(batch.add_entry(row, known[entry[1]], *entry[2:]))
-                    for entry in portion
+                    for entry in with_flags(portion, within)
                 ]
                 batch.write()
     finally:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyeonji.storage.embedded.ledger import Ledger, MailboxRow
-    from pyeonji.storage.entries import NewMessage, Quota, UidRanges
+    from pyeonji.storage.entries import NewMessage, Quota, Settable, UidRanges
 
 _COLUMNS: Final = (
     Column.UID,
@@ -49,6 +49,7 @@ def copy(
     ranges: UidRanges,
     target: int,
     quota: Quota,
+    within: Settable | None = None,
 ) -> Copied:
     """See AccountStore.copy: a message in two mailboxes counts once."""
     ledger.mailbox(mailbox_id)
@@ -58,18 +59,33 @@ def copy(
     return Copied(
         uid_validity=UidValidity(row.uid_validity),
         source=[Uid(entry[0]) for entry in entries],
-        target=insert_copies(ledger, row, entries) if entries else [],
+        target=(
+            insert_copies(ledger, row, with_flags(entries, within)) if entries else []
+        ),
     )
 
 
-def move(ledger: Ledger, mailbox_id: int, ranges: UidRanges, target: int) -> Copied:
+def with_flags(entries: list[Entry], within: Settable | None) -> list[Entry]:
+    """Entries as copies of them shall be."""
+    if within is None:
+        return entries
+    return [(*one[:2], *within.of(one[2], one[3]), *one[4:]) for one in entries]
+
+
+def move(
+    ledger: Ledger,
+    mailbox_id: int,
+    ranges: UidRanges,
+    target: int,
+    within: Settable | None = None,
+) -> Copied:
     """See AccountStore.move; within one mailbox the entries get new uids."""
     ledger.mailbox(mailbox_id)
     entries = entries_in(ledger, mailbox_id, ranges)
     row = ledger.mailbox(target, touch=bool(entries))
     if not entries:
         return Copied(uid_validity=UidValidity(row.uid_validity), source=[], target=[])
-    uids = insert_copies(ledger, row, entries)
+    uids = insert_copies(ledger, row, with_flags(entries, within))
     _take_out(ledger, ledger.mailbox(mailbox_id, touch=True), entries)
     return Copied(
         uid_validity=UidValidity(row.uid_validity),
