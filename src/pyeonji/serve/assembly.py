@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +29,7 @@ from pyeonji.mta.relay.sts import MAX_POLICY_OCTETS
 from pyeonji.mta.signing.keys import Sealing
 from pyeonji.mta.signing.signer import Pen, Signer
 from pyeonji.mta.trace import from_clause, received
-from pyeonji.net.dns import Resolver
+from pyeonji.net.dns import Resolver, a_labels
 from pyeonji.net.https import request
 from pyeonji.net.listener import Limits, Listener, connection_ids
 from pyeonji.net.tls import client_context
@@ -38,13 +38,14 @@ from pyeonji.serve.certificates import named_files
 from pyeonji.serve.configuration import Configuration, ConfigurationError
 from pyeonji.serve.contexts import Contexts
 from pyeonji.serve.policing import make_judge
+from pyeonji.serve.reporting import tls_reporter
 from pyeonji.serve.websites import Websites
 from pyeonji.storage.embedded import Store, open_store
 from pyeonji.storage.names import canonical_domain
 from pyeonji.storage.tokens import KeysRefused, TokenOptions, TokenVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from ssl import SSLContext
 
     from pyeonji.base.clock import Clock
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from pyeonji.serve.configuration import ListenerSettings, RouteSettings
     from pyeonji.serve.supervisor import WorkerStart
     from pyeonji.storage.authentication import Authenticator
+    from pyeonji.storage.queue import NewLetter
     from pyeonji.storage.tls import TlsResult
 
 BUSY: Final = {
@@ -79,7 +81,7 @@ class Station:
     ) -> None:
         self.listeners: list[Listener] = []
         self._judge: Judge | None = None
-        self._refreshing: asyncio.Future[None] | None = None
+        self._chores: list[asyncio.Future[None]] = []
         self._start = start
         self._store = store
         self._contexts = contexts
@@ -180,8 +182,7 @@ class Station:
 
     async def close(self) -> None:
         """Finish deliveries under way and close what is kept."""
-        if self._refreshing is not None:
-            self._refreshing.cancel()
+        self._end_chores()
         await self._runner.stop()
         if self._judge is not None:
             await self._judge.close()
@@ -209,6 +210,7 @@ class Station:
     def _wire(self, configuration: Configuration) -> None:
         """Make all that depends on the configuration."""
         self._configuration = configuration
+        self._end_chores()
         self._options = mta_options(configuration)
         self._aliases = Aliases(
             self._store.directory,
@@ -231,15 +233,21 @@ class Station:
             known=resolver.known,
             clock=self._clock,
         )
+        if configuration.reports.send:
+            reporter = tls_reporter(
+                configuration,
+                self._store,
+                self._clock,
+                resolver,
+                send=self._send_own,
+            )
+            self._begin_chore(reporter.run())
         self._judge = make_judge(configuration, self._clock, resolver.ask)
 
     def _sts(
         self, configuration: Configuration, resolver: Resolver
     ) -> StsPolicies | None:
         """Other domains' policies; one worker keeps them fresh for all."""
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            self._refreshing = None
         if not configuration.relay.mta_sts:
             return None
         policies = StsPolicies(
@@ -255,15 +263,31 @@ class Station:
                 private=configuration.relay.private_addresses,
             ),
         )
-        if self._start.number == 0:
-            self._refreshing = asyncio.ensure_future(policies.keep_fresh())
+        self._begin_chore(policies.keep_fresh())
         return policies
+
+    def _begin_chore(self, chore: Coroutine[None, None, None]) -> None:
+        """Do what one worker does for all, until the next configuration."""
+        if self._start.number == 0:
+            self._chores.append(asyncio.ensure_future(chore))
+        else:
+            chore.close()
+
+    def _end_chores(self) -> None:
+        for chore in self._chores:
+            chore.cancel()
+        self._chores.clear()
+
+    async def _send_own(self, letter: NewLetter) -> None:
+        """Send a letter of the system itself."""
+        await self._runner.send_own(letter)
 
     def _note_tls(self, result: TlsResult) -> None:
         """Count what TLS with a next hop came to, for reports (RFC 8460 §4.1)."""
         if self._configuration.reports.send:
             day = time.strftime("%Y-%m-%d", time.gmtime(self._clock.time()))
-            self._store.tls.count(result, day)
+            name = a_labels(result.domain)  # RFC 8460 §4.4
+            self._store.tls.count(replace(result, domain=name), day)
 
     def _door_maker(self, settings: ListenerSettings) -> Callable[[Connection], Door]:
         """What answers connections of a listener."""

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.relay.session import Stream
     from pyeonji.mta.signing.signer import Signer
     from pyeonji.storage.content import StoredOctets
-    from pyeonji.storage.queue import Queue, QueuedLetter, QueueOffice
+    from pyeonji.storage.queue import NewLetter, Queue, QueuedLetter, QueueOffice
     from pyeonji.storage.suppressions import Suppressions
 
 MAX_SLEEP_S: Final = 60.0
@@ -423,6 +423,16 @@ class Runner:
             if event is not None:
                 events.append(event)
         return events
+
+    async def send_own(self, letter: NewLetter) -> None:
+        """Queue a letter of the system itself, signed if its domain has keys.
+
+        Raises:
+            StorageUnavailable: it was not kept.
+        """
+        if self._signer is not None:
+            letter = await sign_own(self._signer, letter)
+        self.take(await self.queue.accept(letter))
 
     async def _queue_report(
         self, letter: QueuedLetter, report: DeliveryReport

@@ -254,7 +254,8 @@ class Caller:
         error: TlsFailed | None,
     ) -> None:
         """Note what TLS came to; of our own routes nobody wants reports."""
-        if way.route is None and self._options.relay_tls:
+        wanted = way.wish is not TlsWish.OPTIONAL  # RFC 8460 §3: reports themselves
+        if way.route is None and self._options.relay_tls and wanted:
             self._note(
                 TlsResult(
                     domain=way.domain,
