@@ -21,6 +21,7 @@ from pyeonji.storage.embedded.notices import Notices
 from pyeonji.storage.embedded.octets import SpoolFile
 from pyeonji.storage.embedded.office import EmbeddedOffice
 from pyeonji.storage.embedded.queue import EmbeddedQueue
+from pyeonji.storage.embedded.reportrecords import EmbeddedReportRecords
 from pyeonji.storage.embedded.searching import Searcher
 from pyeonji.storage.embedded.sqlite import connect, errors_named, make_folder
 from pyeonji.storage.embedded.suppressions import EmbeddedSuppressions
@@ -179,6 +180,7 @@ class Store:
         office: all workers' letters.
         suppressions: addresses elsewhere that are known not to exist.
         tls: what is known of TLS with other hosts.
+        reports: reports of others, and what we saw of their domains.
         sealer: for credentials that keep the password sealed.
     """
 
@@ -215,6 +217,7 @@ class Store:
             self._threads,
         )
         self.tls = EmbeddedTlsRecords(data / "tls.db", self._threads)
+        self.reports = EmbeddedReportRecords(data / "reports.db", self._threads)
         self._queue: EmbeddedQueue | None = None
         if worker is not None:
             if worker == 0:
@@ -259,6 +262,7 @@ class Store:
         if self._queue is not None:
             await loop.run_in_executor(None, self._queue.close)
         await loop.run_in_executor(None, self.tls.close)
+        await loop.run_in_executor(None, self.reports.close)
         self._threads.shutdown(wait=True)
         self.directory.close()
         self.suppressions.close()
