@@ -15,7 +15,7 @@ from pyeonji.base.errors import PermanentError
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.trust.options import TrustOptions
-from pyeonji.serve.policing import read_milters, read_policy, read_trust
+from pyeonji.serve.policing import read_milters, read_policy, read_rspamd, read_trust
 from pyeonji.serve.settings import (
     AcmeSettings,
     DoctorSettings,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from pyeonji.base.networks import Network
     from pyeonji.mta.hooks.milter_link import MilterOptions
+    from pyeonji.mta.hooks.rspamd import RspamdOptions
 
 Tls = Literal["none", "starttls", "implicit"]
 
@@ -187,6 +188,7 @@ class Configuration:
     policy: PolicyOptions = field(default_factory=PolicyOptions)
     milters: tuple[MilterOptions, ...] = ()
     trust: TrustOptions = field(default_factory=TrustOptions)
+    rspamd: RspamdOptions | None = None
     publish: PublishSettings = field(default_factory=PublishSettings)
     mta_sts: MtaStsSettings | None = None
     reports: ReportSettings = field(default_factory=ReportSettings)
@@ -261,6 +263,7 @@ class _Reader:
             policy=dict,
             milter=list,
             trust=dict,
+            rspamd=dict,
         )
         for key in ("hostname", "data"):
             if key not in wanted:
@@ -329,6 +332,11 @@ class _Reader:
                 self._table, wanted.pop("policy", {}), wanted["hostname"]
             ),
             milters=read_milters(self._table, wanted.pop("milter", [])),
+            rspamd=(
+                read_rspamd(self._table, wanted.pop("rspamd"))
+                if "rspamd" in wanted
+                else None
+            ),
             **self._published(wanted, tls),
             **wanted,
         )

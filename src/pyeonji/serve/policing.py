@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mta.hooks.milter import Milter
 from pyeonji.mta.hooks.milter_link import Links, MilterOptions
+from pyeonji.mta.hooks.rspamd import Rspamd, RspamdOptions
 from pyeonji.mta.policy.lists import DnsList, answer_range
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.policy.rates import Rate
@@ -18,6 +19,7 @@ from pyeonji.serve.values import (
     duration_s,
     endpoint,
     networks,
+    octets,
     one_of,
     positive,
     rate,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyeonji.base.clock import Clock
+    from pyeonji.mta.hooks.session import Hook
     from pyeonji.mta.receive.judging import Ask
     from pyeonji.serve.configuration import Configuration
 
@@ -37,12 +40,11 @@ if TYPE_CHECKING:
 
 def make_judge(configuration: Configuration, clock: Clock, ask: Ask) -> Judge:
     """Policy of one worker, with the hooks that the operator wants."""
-    return Judge(
-        configuration.policy,
-        clock=clock,
-        ask=ask,
-        hooks=[Milter(Links(each)) for each in configuration.milters],
-    )
+    hooks: list[Hook] = []
+    if configuration.rspamd is not None:
+        hooks.append(Rspamd(configuration.rspamd))
+    hooks += [Milter(Links(each)) for each in configuration.milters]
+    return Judge(configuration.policy, clock=clock, ask=ask, hooks=hooks)
 
 
 _WORD: Final = one_of("reject", "defer", "quarantine", "note")
@@ -91,6 +93,32 @@ def read_milters(table: Table, trees: list[Any]) -> tuple[MilterOptions, ...]:
     return tuple(
         _milter(table, tree, ("milter", index)) for index, tree in enumerate(trees)
     )
+
+
+def read_rspamd(table: Table, tree: Any) -> RspamdOptions:
+    """The table [rspamd]."""
+    wanted = table(
+        tree,
+        ("rspamd",),
+        url=_url,
+        time=duration_s,
+        spam=_WORD,
+        submission=boolean,
+        max_size=octets,
+    )
+    if "url" not in wanted:
+        raise ValueRefused("is missing", ("rspamd", "url"))
+    if "time" in wanted:
+        wanted["time_s"] = wanted.pop("time")
+    if "max_size" in wanted:
+        wanted["max_octets"] = wanted.pop("max_size")
+    return RspamdOptions(**wanted)
+
+
+def _url(value: Any) -> str:
+    if not text(value).startswith(("http://", "https://")):
+        raise ValueRefused('must be a URL such as "http://127.0.0.1:11333"')
+    return str(value)
 
 
 def _milter(table: Table, tree: Any, where: tuple[str | int, ...]) -> MilterOptions:

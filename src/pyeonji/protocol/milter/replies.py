@@ -114,16 +114,16 @@ def read_terms(command: bytes, data: bytes, offered: Actions) -> Terms:
     """The milter's side of the negotiation.
 
     Raises:
-        BadMilter: it is none, or wants what we did not offer.
+        BadMilter: it is none, or of another version.
     """
     if command != b"O" or len(data) < 12:
         raise BadMilter("no negotiation")
     version, actions, steps = struct.unpack_from("!III", data)
     if not 2 <= version <= VERSION:
         raise BadMilter(f"version {version}")
-    if actions & ~offered:
-        raise BadMilter(f"wants to do what it may not here ({actions & ~offered:#x})")
-    return Terms(Actions(actions), Steps(steps & 0x1FFFFF))
+    # many ask for all there is and use little of it: what it may not do is an
+    # error when it does it
+    return Terms(Actions(actions & offered), Steps(steps & 0x1FFFFF))
 
 
 def read(command: bytes, data: bytes) -> Reply:
