@@ -17,6 +17,7 @@ from pyeonji.protocol.smtp.outcomes import (
     Verdict,
 )
 from pyeonji.protocol.smtp.words import Offer
+from pyeonji.storage.names import domain_of
 from pyeonji.storage.queue import TlsWish
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Session:
         self.remote = remote
         self.facts = facts
         self.letters = 0  # sent so far
+        self._transactions = 0
         self._stream = stream
         self._machine = machine
         self._timeouts = timeouts
@@ -92,8 +94,10 @@ class Session:
 
     @property
     def usable(self) -> bool:
-        """Whether another letter can be tried."""
-        return not self._over and not self._stream.closed
+        """Whether another letter can be tried (RFC 9422 §4.1: MAILMAX)."""
+        most = self._machine.max_transactions
+        used_up = most is not None and self._transactions >= most
+        return not (self._over or used_up or self._stream.closed)
 
     async def send(
         self,
@@ -103,13 +107,59 @@ class Session:
         now: float,
         sign_again: SignAgain | None = None,
     ) -> list[Outcome]:
-        """Hand a letter over for some of its recipients, in one transaction.
+        """Hand a letter over for some of its recipients.
 
-        Never raises for what a peer does: that is in the outcomes. A letter
-        that has to be converted is signed again by `sign_again`. `now` is Unix
-        seconds.
+        In one transaction, or in several where the next hop takes no more
+        recipients at once (RFC 9422 §4.2, RFC 5321 §4.5.3.1.10). Never raises for
+        what a peer does: that is in the outcomes. A letter that has to be
+        converted is signed again by `sign_again`. `now` is Unix seconds.
         """
         self.letters += 1
+        outcomes: dict[int, Outcome] = {}
+        waiting = list(indexes)
+        while waiting:
+            part = self._part(letter, waiting)
+            done = await self._send_part(letter, octets, part, now, sign_again)
+            outcomes |= {one.index: one for one in done}
+            again = _refused_as_too_many(done)
+            waiting = [i for i in waiting if i in again or i not in outcomes]
+            if waiting and not self.usable:
+                status, reason = "4.5.3", "the next hop takes no more letters now"
+                if self._over:
+                    status, reason = "4.4.2", "the connection broke before"
+                outcomes |= {
+                    i: self._outcome(i, Fate.LATER, status, reason, ours=True)
+                    for i in waiting
+                    if i not in outcomes
+                }
+                break
+        return [outcomes[i] for i in indexes]
+
+    def _part(self, letter: QueuedLetter, waiting: Sequence[int]) -> list[int]:
+        """As many recipients as one transaction may have (RFC 9422 §4.2, §4.3)."""
+        most = self._machine.max_recipients or len(waiting)
+        most_domains = self._machine.max_domains or len(waiting)
+        part: list[int] = []
+        domains: set[str] = set()
+        for index in waiting:
+            domain = domain_of(letter.recipients[index].address)
+            if len(part) == most:
+                break
+            if domain in domains or len(domains) < most_domains:
+                domains.add(domain)
+                part.append(index)
+        return part
+
+    async def _send_part(
+        self,
+        letter: QueuedLetter,
+        octets: StoredOctets,
+        indexes: Sequence[int],
+        now: float,
+        sign_again: SignAgain | None,
+    ) -> list[Outcome]:
+        """One transaction."""
+        self._transactions += 1
         try:
             self._check_wish(letter.letter)
             envelope, fitting = await self._fit(letter, octets, indexes, now)
@@ -153,7 +203,7 @@ class Session:
     async def quit(self) -> None:
         """Say goodbye, if there is anybody; never raises."""
         try:
-            if self.usable:
+            if not self._over and not self._stream.closed:
                 self._over = True
                 self._machine.quit()
                 await event_of(self._stream, self._machine, 5.0)
@@ -220,6 +270,26 @@ class Session:
             reports_itself=self._machine.offers(Offer.DSN),
             facts=self.facts,
         )
+
+
+def _refused_as_too_many(done: Sequence[Outcome]) -> set[int]:
+    """Recipients that a transaction had no room for, while it took others.
+
+    They are tried at once (RFC 5321 §4.5.3.1.10): each time some are taken, so
+    this comes to an end.
+    """
+    if not any(one.fate is Fate.RELAYED for one in done):
+        return set()
+    return {
+        one.index
+        for one in done
+        if one.fate is Fate.LATER
+        and one.reply[:3] in ("452", "552")
+        and one.status in _TOO_MANY
+    }
+
+
+_TOO_MANY: Final = frozenset({"4.0.0", "4.5.3", "5.0.0", "5.5.3"})
 
 
 async def event_of(stream: Stream, machine: ClientMachine, timeout_s: float) -> Any:

@@ -212,9 +212,22 @@ class ClientMachine:
     @property
     def max_recipients(self) -> int | None:
         """Recipients that one letter may have (RFC 9422 §4.2); None: not said."""
+        return self._limit("RCPTMAX")
+
+    @property
+    def max_transactions(self) -> int | None:
+        """Letters that one connection may have (RFC 9422 §4.1); None: not said."""
+        return self._limit("MAILMAX")
+
+    @property
+    def max_domains(self) -> int | None:
+        """Domains of one letter's recipients (RFC 9422 §4.3); None: not said."""
+        return self._limit("RCPTDOMAINMAX")
+
+    def _limit(self, wanted: str) -> int | None:
         for limit in self.extensions.get("LIMITS", ()):
             name, _, value = limit.partition("=")
-            if name.upper() == "RCPTMAX" and value.isdecimal() and len(value) <= 6:
+            if name.upper() == wanted and value.isdecimal() and len(value) <= 6:
                 return int(value) or None
         return None
 
