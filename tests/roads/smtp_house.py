@@ -13,6 +13,8 @@ from pyeonji.base.clock import Clock, SetClock
 from pyeonji.base.ids import letter_ids
 from pyeonji.mda.aliases import Aliases
 from pyeonji.mda.deliver import Deliverer
+from pyeonji.mta.forward.forwarding import Forwarding
+from pyeonji.mta.forward.srs import Srs
 from pyeonji.mta.options import Options
 from pyeonji.mta.queue.runner import Runner
 from pyeonji.mta.receive.checking import Checker
@@ -69,6 +71,15 @@ class House:
         self.sealing = Sealing(self.store.sealer.seal, self.store.sealer.unseal)
         self.pen = Pen()
         self.signer = Signer(directory.dkim_keys, self.sealing, self.pen)
+        self.forwarding = Forwarding(
+            Srs(self.store.sealer.secret_for("srs")),
+            expand=aliases.expand,
+            is_local=aliases.is_local,
+            hostname=self.options.hostname,
+            authserv_id=self.options.hostname,
+            signer=self.signer,
+        )
+        expand = self.forwarding.expanding(self.clock.time)
         self.runner = Runner(
             options=self.options,
             queue=self.store.queue,
@@ -76,7 +87,7 @@ class House:
             relay=Relay(self.options, Resolver(["127.0.0.1:1"])),
             deliver=deliverer.deliver,
             sync=self.store.mail.sync,
-            expand=aliases.expand,
+            expand=expand,
             is_local=aliases.is_local,
             suppressions=self.store.suppressions,
             office=self.store.office,
@@ -90,7 +101,7 @@ class House:
             suppressions=self.store.suppressions,
             office=self.store.office,
             authenticator=self.authenticator,
-            expand=aliases.expand,
+            expand=expand,
             is_local=aliases.is_local,
             clock=self.clock,
             next_id=letter_ids(0, lambda: int(self.clock.time() * 1000)),
@@ -98,6 +109,7 @@ class House:
             runner=self.runner,
             policy=self.judge(self.clock) if self.judge is not None else None,
             signer=self.signer,
+            forwarding=self.forwarding,
             checker=self.checker(self.clock) if self.checker is not None else None,
         )
         self.runner.start()

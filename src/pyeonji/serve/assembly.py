@@ -18,6 +18,8 @@ from pyeonji.mda import lmtp
 from pyeonji.mda.aliases import Aliases
 from pyeonji.mda.deliver import Deliverer
 from pyeonji.mra import imap, pop3
+from pyeonji.mta.forward.forwarding import Forwarding
+from pyeonji.mta.forward.srs import Srs
 from pyeonji.mta.options import Options as MtaOptions
 from pyeonji.mta.options import Route, Source
 from pyeonji.mta.queue.runner import Runner
@@ -200,7 +202,7 @@ class Station:
             relay=self._relay,
             deliver=self._deliverer.deliver,
             sync=self._store.mail.sync,
-            expand=self._aliases.expand,
+            expand=self._expand,
             is_local=self._aliases.is_local,
             office=self._store.office,
             signer=self._signer,
@@ -225,6 +227,16 @@ class Station:
             note=self._note_tls,
             policies=self._sts(configuration, resolver),
         )
+        self._forwarding = Forwarding(
+            Srs(self._store.sealer.secret_for("srs")),
+            expand=self._aliases.expand,
+            is_local=self._aliases.is_local,
+            hostname=configuration.hostname,
+            authserv_id=configuration.trust.authserv_id,
+            rewrites=configuration.forwarding.srs,
+            signer=self._signer if configuration.forwarding.arc else None,
+        )
+        self._expand = self._forwarding.expanding(self._clock.time)
         if self._judge is not None:
             self._runner.background(self._judge.close())
         self._checker = Checker(
@@ -314,7 +326,7 @@ class Station:
             queue=self._store.queue,
             office=self._store.office,
             authenticator=self._authenticator,
-            expand=self._aliases.expand,
+            expand=self._expand,
             is_local=self._aliases.is_local,
             clock=self._clock,
             next_id=self._next_id,
@@ -322,6 +334,7 @@ class Station:
             runner=self._runner,
             policy=self._judge,
             signer=self._signer,
+            forwarding=self._forwarding,
             checker=self._checker,
             suppressions=self._store.suppressions,
         )

@@ -146,6 +146,14 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardingSettings:
+    """How letters go on that aliases lead elsewhere."""
+
+    srs: bool = True  # the sender becomes an address of ours that leads back
+    arc: bool = True  # what we found when it came is sealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """How much is logged (to standard error), and in which form."""
 
@@ -185,6 +193,7 @@ class Configuration:
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    forwarding: ForwardingSettings = field(default_factory=ForwardingSettings)
     policy: PolicyOptions = field(default_factory=PolicyOptions)
     milters: tuple[MilterOptions, ...] = ()
     trust: TrustOptions = field(default_factory=TrustOptions)
@@ -264,6 +273,7 @@ class _Reader:
             milter=list,
             trust=dict,
             rspamd=dict,
+            forwarding=dict,
         )
         for key in ("hostname", "data"):
             if key not in wanted:
@@ -336,6 +346,14 @@ class _Reader:
                 read_rspamd(self._table, wanted.pop("rspamd"))
                 if "rspamd" in wanted
                 else None
+            ),
+            forwarding=ForwardingSettings(
+                **self._table(
+                    wanted.pop("forwarding", {}),
+                    ("forwarding",),
+                    srs=boolean,
+                    arc=boolean,
+                )
             ),
             **self._published(wanted, tls),
             **wanted,

@@ -46,6 +46,7 @@ class Sealer:
     """Seals secrets, and makes up SCRAM keys for users that do not exist."""
 
     def __init__(self, key: bytes) -> None:
+        self._key = key
         self._seal = AESGCM(sha256(b"seal" + key).digest())
         self._made_up = sha256(b"made up" + key).digest()
 
@@ -83,6 +84,10 @@ class Sealer:
             return self._seal.decrypt(nonce, rest, None).decode()
         except (InvalidTag, ValueError):
             return None
+
+    def secret_for(self, purpose: str) -> bytes:
+        """Another secret of this installation, always the same for a purpose."""
+        return sha256(b"for " + purpose.encode() + b"\0" + self._key).digest()
 
     def made_up_keys(self, name: str, mechanism: str) -> ScramKeys:
         """Keys for a name that nobody has: always the same, matching nothing."""

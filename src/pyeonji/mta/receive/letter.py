@@ -138,22 +138,31 @@ async def _begin_body(door: Door, transaction: Transaction, end: int) -> Refusal
 def _signed(door: Door, transaction: Transaction, header: bytes) -> SignedLetter | None:
     """What is hashed of the body that follows for our own signature; or None.
 
-    What strangers bring is hashed by its checks.
+    What strangers bring is hashed by its checks, and here if we pass it on.
     """
-    if door.account is None or not transaction.leaves:
-        return None
-    return SignedLetter(header, signing=True)
+    if door.account is None:
+        forwarding = door.receiver.forwarding
+        passed_on = transaction.check is not None and bool(transaction.forwarded)
+        wanted = forwarding is not None and forwarding.seals and passed_on
+    else:
+        wanted = door.receiver.signer is not None and transaction.leaves
+    return SignedLetter(header, signing=True) if wanted else None
 
 
 async def _signed_by_us(
     door: Door, transaction: Transaction, new: NewLetter, arrived: NewLetter
 ) -> NewLetter:
-    """With our DKIM signatures on top, if one of us sends it elsewhere."""
+    """With our signatures on top, if one of us sends it elsewhere or we forward it."""
     signer, signed = door.receiver.signer, transaction.signed
-    if door.account is None or signer is None or signed is None:
-        return new
-    if new.content is not arrived.content:  # a hook changed it
+    if signed is not None and new.content is not arrived.content:  # a hook changed it
         signed = await asyncio.to_thread(read_content, new.content)
+    if door.account is None:
+        forwarding, forwarded = door.receiver.forwarding, transaction.forwarded
+        if forwarding is None or not forwarded:
+            return new
+        return await forwarding.forwarded(new, forwarded, signed, transaction.arc)
+    if signer is None or signed is None:
+        return new
     domains = [*author_domains(signed.fields), domain_of(door.account.address)]
     signatures = await signer.sign(signed, domains, new.accepted_at, above=new.prefix)
     return replace(new, prefix=signatures + new.prefix) if signatures else new
@@ -242,6 +251,7 @@ async def _checked(
     if transaction.check is None:
         return await decide(door, transaction, new, header)
     checked = await transaction.check.finish(door.smtp.client_name, new.reverse_path)
+    transaction.arc = checked.verdicts.arc
     new = replace(
         new,
         prefix=checked.fields + new.prefix,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyeonji.base.ids import LetterId
     from pyeonji.base.networks import Network
     from pyeonji.message.prepare import Prepared
+    from pyeonji.mta.forward.forwarding import Forwarding
     from pyeonji.mta.needs import Expand, IsLocal
     from pyeonji.mta.options import Options
     from pyeonji.mta.queue.runner import Runner
@@ -72,6 +73,7 @@ class Receiver:
     take: Callable[[QueuedLetter, Prepared | None], None]
     runner: Runner | None = None
     policy: Judge | None = None  # None: as it is without configuration
+    forwarding: Forwarding | None = None  # None: letters go on as they are
     signer: Signer | None = None  # None: what is submitted is not signed
     checker: Checker | None = None  # None: nothing is checked
     suppressions: Suppressions | None = None  # None: all may be written to

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.needs import Expansion
     from pyeonji.mta.policy.decision import Decision
     from pyeonji.mta.receive.checking import Check
+    from pyeonji.mta.trust.arc import ArcVerdict
     from pyeonji.mta.trust.signed import SignedLetter
     from pyeonji.protocol.smtp.events import MailAsked, RecipientAsked
     from pyeonji.storage.content import Spool
@@ -25,7 +26,7 @@ class Transaction:
     """
 
     __slots__ = (
-        "asked", "check", "decisions", "head", "header", "local", "mail",
+        "arc", "asked", "check", "decisions", "head", "header", "local", "mail",
         "recipients", "searched", "signed", "spool", "wishes",
     )  # fmt: skip
 
@@ -40,6 +41,7 @@ class Transaction:
         self.head = bytearray()  # its beginning, until the header's end is there
         self.searched = 0
         self.header: bytes | None = None  # once it is whole
+        self.arc: ArcVerdict | None = None  # what came of its chain
         self.signed: SignedLetter | None = None  # hashed as it passes
         self.check: Check | None = None  # of a stranger's letter, once it began
 
@@ -90,6 +92,15 @@ class Transaction:
                 accepted="" if direct else asked.path,
             )
         return key
+
+    @property
+    def forwarded(self) -> list[Recipient]:
+        """Those elsewhere to whom an alias of ours leads."""
+        return [
+            recipient
+            for key, recipient in self.recipients.items()
+            if recipient.accepted and not recipient.expanded and key not in self.local
+        ]
 
     @property
     def leaves(self) -> bool:

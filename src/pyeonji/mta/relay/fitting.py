@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.message.convert import Hindrance, to_seven_bit
 from pyeonji.message.scan import scan
+from pyeonji.mta.forward.forwarding import FORWARDED_AS
 from pyeonji.protocol.smtp.outcomes import Envelope, RecipientWanted
 from pyeonji.protocol.smtp.wishes import By
 from pyeonji.protocol.smtp.words import BodyType, Offer
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from pyeonji.protocol.smtp.client import ClientMachine
     from pyeonji.storage.content import StoredOctets
-    from pyeonji.storage.queue import QueuedLetter, Recipient, Wishes
+    from pyeonji.storage.queue import NewLetter, QueuedLetter, Recipient, Wishes
 
 PIECE_OCTETS: Final = 64 * 1024
 """Octets of a letter looked at, or handed to the machine, at a time."""
@@ -70,9 +71,10 @@ def fit(
     """
     new = letter.letter
     recipients = [letter.recipients[i] for i in indexes]
+    reverse_path = _sender(new, recipients)
     ascii_only = _is_ascii(octets)
     utf8 = new.smtputf8 and (
-        _path_is_utf8(new.reverse_path, recipients)
+        _path_is_utf8(reverse_path, recipients)
         or (not ascii_only and _header_is_utf8(octets))
     )
     if utf8 and not hop.offers(Offer.SMTPUTF8):  # RFC 6531 §3.5
@@ -90,7 +92,7 @@ def fit(
     by = _by(new.wishes, hop, now)
     tells_late = by is not None and not hop.offers(Offer.DELIVERBY)
     envelope = Envelope(
-        reverse_path=new.reverse_path,
+        reverse_path=reverse_path,
         recipients=tuple(
             RecipientWanted(
                 address=r.address,
@@ -157,6 +159,13 @@ def _is_ascii(octets: StoredOctets) -> bool:
         return octets.prefix.isascii() and body.isascii()
     starts = range(0, len(octets), PIECE_OCTETS)
     return all(octets.slice(at, at + PIECE_OCTETS).isascii() for at in starts)
+
+
+def _sender(new: NewLetter, recipients: Sequence[Recipient]) -> str:
+    """The sender, or the address that leads back to him where an alias forwards."""
+    if any(one.accepted for one in recipients):
+        return new.facts.get(FORWARDED_AS, new.reverse_path)
+    return new.reverse_path
 
 
 def _path_is_utf8(reverse_path: str, recipients: Sequence[Recipient]) -> bool:

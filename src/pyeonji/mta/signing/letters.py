@@ -3,18 +3,19 @@
 Converted for a next hop (RFC 6376 §5.3):
 
 What we put on top when the letter was accepted was signed over its octets as
-they came. A next hop that takes no 8-bit octets gets others: our signatures
-over the old ones are taken away, and new ones are made. Signatures of others
+they came. A next hop that takes no 8-bit octets gets others: our signatures and
+seals over the old ones are taken away, and new ones are made. Signatures of others
 stay, broken as they are.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.mta.signing.signer import author_domains
+from pyeonji.mta.trust.arc import NAMES, ArcVerdict, ChainState
 from pyeonji.mta.trust.canonical import header_fields
 from pyeonji.mta.trust.signed import SignedLetter
 from pyeonji.mta.trust.tags import BadTags, parse_tags
@@ -47,6 +48,28 @@ def ours(prefix: bytes) -> tuple[list[str], bytes]:
     return list(domains), b"".join(rest)
 
 
+@dataclass(frozen=True, slots=True)
+class OurSeal:
+    """What our ARC set said."""
+
+    state: ChainState  # of the chain as it arrived
+    domain: str
+    results: bytes
+
+
+def our_seal(prefix: bytes) -> tuple[OurSeal | None, bytes]:
+    """Our ARC set in what we put on top, and the rest of it."""
+    fields = header_fields(prefix)
+    own = {field.name: field for field in fields if field.name in NAMES}
+    if len(own) < len(NAMES):
+        return None, prefix
+    rest = b"".join(f.octets + b"\r\n" for f in fields if f.name not in own)
+    tags = parse_tags(own[b"arc-seal"].value)
+    results = own[b"arc-authentication-results"].value.partition(b";")[2]
+    seal = OurSeal(ChainState(tags["cv"].decode()), tags["d"].decode(), results.strip())
+    return seal, rest
+
+
 async def sign_again(signer: Signer, octets: StoredOctets, now: float) -> StoredOctets:
     """A converted letter with our signatures made anew, if there were any.
 
@@ -56,14 +79,24 @@ async def sign_again(signer: Signer, octets: StoredOctets, now: float) -> Stored
         now: Unix seconds.
     """
     domains, rest = ours(octets.prefix)
-    if not domains:
+    sealed, rest = our_seal(rest)
+    if not domains and sealed is None:
         return octets
     if len(octets) > LARGE:
         letter = await asyncio.to_thread(read_signed, octets)
     else:
         letter = read_signed(octets)
-    signatures = await signer.sign(letter, domains, now, above=rest)
-    return replace(octets, prefix=signatures + rest)
+    fields = b""
+    if domains:
+        fields = await signer.sign(letter, domains, now, above=rest)
+    elif sealed is not None:
+        verdict = ArcVerdict(
+            state=sealed.state, sets=letter.chain.sets, chain=letter.chain
+        )
+        fields = await signer.seal(
+            letter, verdict, sealed.results, sealed.domain, now, above=rest
+        )
+    return replace(octets, prefix=fields + rest)
 
 
 async def sign_own(signer: Signer, new: NewLetter) -> NewLetter:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.message.address import mailboxes, parse_addresses
 from pyeonji.mta.signing.keys import signing_key
+from pyeonji.mta.trust.arc_seal import arc_set
 from pyeonji.mta.trust.canonical import header_fields
 from pyeonji.mta.trust.dkim_sign import dkim_signature
 from pyeonji.storage.directory import KeyState
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from pyeonji.mta.signing.keys import Sealing
+    from pyeonji.mta.trust.arc import ArcVerdict
     from pyeonji.mta.trust.canonical import HeaderField
     from pyeonji.mta.trust.dkim_sign import SigningKey
     from pyeonji.mta.trust.signed import SignedLetter
@@ -163,6 +165,40 @@ class Signer:
 
         def job() -> bytes:
             return b"".join(dkim_signature(fields, digest, key, now) for key in keys)
+
+        return await self._pen.write(job)
+
+    async def seal(
+        self,
+        letter: SignedLetter,
+        verdict: ArcVerdict,
+        results: bytes,
+        domain: str,
+        now: float,
+        *,
+        above: bytes = b"",
+    ) -> bytes:
+        """An ARC set for a letter that is passed on, whose body is over.
+
+        Args:
+            letter: read with `signing`.
+            verdict: what came of its chain when it arrived.
+            results: what else was found, "id; spf=pass …".
+            domain: who passes it on.
+            now: Unix seconds.
+            above: fields that we have put on top of it before.
+
+        Returns:
+            Three fields; b"" where there is no key, or the chain takes no more.
+        """
+        keys = await self.keys([domain])
+        if not keys:
+            return b""
+        digest = letter.body_digest
+        fields = [*header_fields(above), *letter.fields]
+
+        def job() -> bytes:
+            return arc_set(fields, digest, verdict, results, keys[0], now)
 
         return await self._pen.write(job)
 
