@@ -1,10 +1,12 @@
 """The tables of policy."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from pyeonji.mta.policy.rates import Rate
+from pyeonji.mta.trust.options import TrustOptions
 from pyeonji.serve.configuration import ConfigurationError, parse
 
 HEAD = 'hostname = "mx.example.test"\ndata = "data"\n'
@@ -47,6 +49,9 @@ def test_policy_is_read() -> None:
     [
         ('[policy]\ndmarc = "maybe"', "policy.dmarc: must be one of"),
         ('[policy]\nexempt = ["10.0.0.1/8"]', "policy.exempt: 10.0.0.1/8 has host"),
+        ("[trust]\ntime = 20", "trust.time: must be a text"),
+        ('[trust]\norganizational_domain = "psl"', "must be one of: walk, list"),
+        ('[trust]\nothers = ["a b"]', "trust.others: 'a b' is not a host name"),
         ('[policy]\nletter_rate = "many"', "policy.letter_rate: must be a rate"),
         ('[[policy.list]]\nof = "domain"', "policy.list.zone: is missing"),
         (
@@ -58,3 +63,34 @@ def test_policy_is_read() -> None:
 def test_slips_are_seen(text: str, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         parse(HEAD + text, Path("x.toml"))
+
+
+def test_trust_is_read() -> None:
+    """Every key; without the table, strangers are checked under our name."""
+    trust = parse(
+        HEAD
+        + """
+        [trust]
+        check = false
+        authserv_id = "Example.test"
+        others = ["mx2.example.test"]
+        trusted = ["192.0.2.0/24", "2001:db8::1"]
+        private = true
+        received_spf = true
+        organizational_domain = "list"
+        time = "5s"
+        """,
+        Path("x.toml"),
+    ).trust
+    assert trust == TrustOptions(
+        check=False,
+        authserv_id="example.test",
+        others=("mx2.example.test",),
+        trusted=(ip_network("192.0.2.0/24"), ip_network("2001:db8::1")),
+        private=True,
+        received_spf=True,
+        suffix_list=True,
+        time_s=5.0,
+    )
+    plain = parse(HEAD, Path("x.toml"))
+    assert plain.trust == TrustOptions(authserv_id=plain.hostname)

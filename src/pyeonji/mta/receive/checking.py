@@ -185,7 +185,8 @@ async def check_all(
     ]
     if client is not None and address is not None:
         asking += _of_client(client, address, options, now, known, late)
-    if len(author.domains) == 1 and not options.suffix_list:
+    waits = any(each.waits for each in asking)
+    if waits and len(author.domains) == 1 and not options.suffix_list:
         asking.append(_Asking(_walked(author.domains[0]), known, None))
     await _answered(asking, ask, deadline)
     dkim, arc = asking[0].value, asking[1].value

@@ -26,13 +26,13 @@ MAX_DOMAINS: Final = 4
 # what is no field here, or not that one, and may be From elsewhere: white space
 # before the first field, controls or 8-bit octets around and within the name
 _ODD: Final = rb"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff"
-_HIDDEN: Final = re.compile(
-    rb"(?:\A|(?<=[\r\n])(?![ \t]))[ \t"
-    + _ODD
-    + rb"]*+"
-    + b"".join(letter + rb"[" + _ODD + rb"]*+" for letter in (b"f", b"r", b"o", b"m"))
-    + rb"[ \t]*+:",
-    re.IGNORECASE,
+_FROM: Final = (
+    b"".join(letter + rb"[" + _ODD + rb"]*+" for letter in (b"f", b"r", b"o", b"m"))
+    + rb"[ \t]*+:"
+)
+_FIRST: Final = re.compile(rb"[ \t" + _ODD + rb"]*+" + _FROM, re.IGNORECASE)
+_LATER: Final = re.compile(
+    rb"[\r\n](?![ \t\r\n])[ \t" + _ODD + rb"]*+" + _FROM, re.IGNORECASE
 )
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _NAME: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_\-]*[a-z0-9_])?")
@@ -58,7 +58,7 @@ def author_of(header: bytes) -> Author:
     """Read the From of a header block; takes any octets."""
     values = Header(header).all(b"from")
     if not values:
-        hidden = _HIDDEN.search(header) is not None
+        hidden = _lookalikes(header) > 0
         return Author(problem="From is hidden" if hidden else "no From")
     entries = [parse_addresses(value) for value in values]
     domains = _domains(entries)
@@ -84,9 +84,15 @@ def _domains(entries: list[AddressList]) -> tuple[str, ...]:
 def _wrong_fields(header: bytes, values: list[bytes]) -> str:
     if len(values) > 1:
         return f"{len(values)} From fields"
-    if sum(1 for _ in _HIDDEN.finditer(header)) > 1:
+    if _lookalikes(header) > 1:
         return "another From is hidden"
     return ""
+
+
+def _lookalikes(header: bytes) -> int:
+    """Lines that are From, or could be taken for it."""
+    first = _FIRST.match(header) is not None
+    return first + sum(1 for _ in _LATER.finditer(header))
 
 
 def _wrong_value(value: bytes, addresses: AddressList) -> str:

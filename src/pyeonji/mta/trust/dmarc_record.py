@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MAX_RECORD: Final = 16_384
+MAX_RECORD: Final = 8192
 """Characters of a record that are read; the rest is left (ours)."""
 
 MAX_URIS: Final = 20
@@ -79,10 +79,10 @@ class DmarcRecord:
 def the_record(texts: Sequence[str]) -> DmarcRecord | None:
     """The one record among TXT records; several are none (RFC 9989 §4.10)."""
     found = [text for text in texts if _VERSION.match(text)]
-    return read_record(found[0]) if len(found) == 1 else None
+    return read_record(found[0][:MAX_RECORD]) if len(found) == 1 else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def read_record(text: str) -> DmarcRecord:
     """Read a record that begins with its version; never fails.
 
@@ -90,7 +90,7 @@ def read_record(text: str) -> DmarcRecord:
     it p=none where reports are asked for, else unusable (RFC 9989 §4.10.1).
     """
     tags: dict[str, str] = {}
-    for item in text[:MAX_RECORD].split(";"):
+    for item in text.split(";"):
         match = _TAG.fullmatch(item)
         if match is not None:
             tags.setdefault(match[1].lower(), match[2].strip())

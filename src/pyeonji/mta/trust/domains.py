@@ -14,7 +14,6 @@ MAX_NAME: Final = 253
 MAX_LABEL: Final = 63
 
 
-@lru_cache(maxsize=4096)
 def ascii_domain(name: str) -> str:
     """A domain in lower case with A-labels and without a final dot; never fails.
 
@@ -23,8 +22,11 @@ def ascii_domain(name: str) -> str:
     name = name.removesuffix(".").lower()
     if name.isascii():
         return name
-    if len(name) > MAX_NAME:
-        return ""
+    return _a_labels(name) if len(name) <= MAX_NAME else ""
+
+
+@lru_cache(maxsize=1024)
+def _a_labels(name: str) -> str:
     try:
         made = dns.name.from_text(name, idna_codec=dns.name.IDNA_2008_UTS_46)
     except (dns.exception.DNSException, UnicodeError):
@@ -39,9 +41,13 @@ def can_be_asked(name: str) -> bool:
     when names are written down (a backslash) and what no name of a mail domain
     has (controls, anything beyond ASCII).
     """
+    return len(name) <= MAX_NAME and _can_be_asked(name)
+
+
+@lru_cache(maxsize=8192)
+def _can_be_asked(name: str) -> bool:
     return (
-        0 < len(name) <= MAX_NAME
-        and name.isascii()
+        name.isascii()
         and name.isprintable()
         and "\\" not in name
         and all(0 < len(label) <= MAX_LABEL for label in name.split("."))

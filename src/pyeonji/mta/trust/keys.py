@@ -28,6 +28,7 @@ MAX_RSA_BITS: Final = 8192
 
 _MAX_EXPONENT_BITS: Final = 64  # a large one makes verifying as dear as signing
 _MAX_KEY_OCTETS: Final = 2048
+_MAX_REMEMBERED: Final = 4096  # characters of a record that is read only once
 MAX_RECORDS: Final = 10
 """TXT records that are looked at under one selector (ours)."""
 
@@ -114,6 +115,11 @@ def _words(value: bytes) -> list[str]:
     return [word.decode("utf-8", "replace") for word in colon_list(value)]
 
 
+@lru_cache(maxsize=1024)
+def _remembered(text: str) -> KeyRecord:
+    return read_record(text)
+
+
 def find_key(
     domain: str, selector: str, key_type: str
 ) -> Inquiry[KeyRecord | KeyTrouble]:
@@ -137,7 +143,8 @@ def _choose(name: str, records: Sequence[str], key_type: str) -> KeyRecord | Key
     why = "no key record"
     for text in records:
         try:
-            record = read_record(text)
+            short = len(text) <= _MAX_REMEMBERED
+            record = _remembered(text) if short else read_record(text)
         except BadTags as error:
             why = f"key record: {error}"
             continue

@@ -240,4 +240,4 @@ def _claims(value: bytes, ours: Container[str]) -> bool:
 
 def _canonical(authserv_id: str) -> str:
     """RFC 8601 §5: compared as U-labels; a substructure after "/" is left out."""
-    return canonical_domain(authserv_id.partition("/")[0])
+    return canonical_domain(authserv_id[:MAX_TEXT].partition("/")[0])

@@ -23,7 +23,7 @@ from pyeonji.mta.trust.spf_macros import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAX_RECORD: Final = 16_384
+MAX_RECORD: Final = 8192
 """Characters of a record; a longer one is an error (ours)."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -79,7 +79,7 @@ def select(texts: Sequence[str]) -> list[str]:
     return [text for text in texts if _VERSION.match(text)]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def read_record(text: str) -> Record:
     """Read a record that `select` has chosen.
 
