@@ -106,6 +106,7 @@ class Column(IntEnum):
     SORT_DISPLAY_FROM = 23  # str, name or address, normalised (RFC 5957 §3)
     SORT_DISPLAY_TO = 24
     SUBJECT = 25  # str, decoded, whole
+    COMMON_FIELDS = 26  # bytes, of the header, see message.fields.COMMON_FIELDS
 
 
 Row = tuple[Any, ...]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyeonji.message.fields import COMMON_FIELDS, common_fields
 from pyeonji.message.prepare import prepare
 from pyeonji.mra.imap.sections import (
     BinaryReader,
@@ -13,6 +14,7 @@ from pyeonji.mra.imap.sections import (
     SectionReader,
     UnknownEncoding,
     header_values,
+    is_of_common_fields,
 )
 from pyeonji.protocol.imap.commands import Binary, Section, SectionText
 from pyeonji.storage.content import StoredOctets
@@ -59,6 +61,33 @@ def test_many_headers_are_read_as_one_by_one(
     assert header_values(item, headers) == [
         SectionReader(item).value(message) for message in found
     ]
+
+
+@given(
+    messages=st.lists(
+        st.lists(PIECES, max_size=12).map(b"".join), min_size=1, max_size=5
+    ),
+    names=st.lists(
+        st.sampled_from([b"from", b"subject", b"date"])
+        | st.sampled_from(sorted(COMMON_FIELDS)),
+        min_size=1,
+        max_size=4,
+    ),
+    partial=st.sampled_from([None, (0, 5), (3, 100), (500, 1)]),
+)
+def test_common_fields_say_what_headers_say(
+    messages: list[bytes], names: list[bytes], partial: tuple[int, int] | None
+) -> None:
+    fields = tuple(name.title() for name in names)
+    item = Section(
+        label=b"", text=SectionText.HEADER_FIELDS, fields=fields, partial=partial
+    )
+    assert is_of_common_fields(item)
+    whole = SectionReader(Section(label=b"", text=SectionText.HEADER))
+    headers = [whole.octets(stored(octets)) or b"" for octets in messages]
+    common = [common_fields(header) for header in headers]
+    expected = header_values(item, headers)
+    assert header_values(item, common, common=True) == expected
 
 
 LEAF = b"Content-Transfer-Encoding: %b\r\n\r\n%b"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.message.fields import common_fields
 from pyeonji.message.prepare import prepare
 from pyeonji.mra.imap.changed import narrowed
 from pyeonji.mra.imap.fetch_plan import RULES, Plan, plan_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from pyeonji.base.ids import Uid
     from pyeonji.mra.imap.sections import Reader
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
@@ -109,14 +111,41 @@ async def _write_columns(session: Session, plan: Plan, rows: list[Row]) -> int:
     selected = session.selected
     columns = plan.by_column(rows)
     await _downgrade(session, plan, columns)
-    headers = columns.get(Column.HEADER, ())
-    if headers and not session.enabled.utf8:
-        headers = [_as_ascii(header) for header in headers]
-    sections = [header_values(item, headers) for item in plan.headers]
+    headers = await _headers(session, columns)
+    common = Column.COMMON_FIELDS in columns
+    sections = [header_values(item, headers, common=common) for item in plan.headers]
     numbers = plan.numbers(columns[Column.UID], selected)
     octets = plan.write(numbers, columns, selected, sections)
     session.write(octets)
     return len(octets)
+
+
+async def _headers(
+    session: Session, columns: dict[Column, Sequence[Any]]
+) -> Sequence[bytes]:
+    """What the header sections asked for are in; ASCII for who has no UTF-8."""
+    common = columns.get(Column.COMMON_FIELDS)
+    headers: Sequence[bytes] = common or columns.get(Column.HEADER, ())
+    if session.enabled.utf8 or all(map(bytes.isascii, headers)):
+        return headers
+    if common is None:
+        return [_as_ascii(header) for header in headers]
+    shown = list(common)
+    for at, fields in enumerate(common):
+        if not fields.isascii():
+            shown[at] = common_fields(
+                _as_ascii(await _header_of(session, columns[Column.UID][at]))
+            )
+    return shown
+
+
+async def _header_of(session: Session, uid: Uid) -> bytes:
+    """The whole header of a message, "" where it is gone."""
+    selected = session.selected
+    found = await selected.account.select(
+        selected.mailbox_id, [(uid, uid)], (Column.HEADER,)
+    )
+    return found[0][0] if found else b""
 
 
 async def _downgrade(
@@ -133,11 +162,8 @@ async def _downgrade(
         uid = columns[Column.UID][at]
         if envelope.isascii():
             continue
-        found = await session.selected.account.select(
-            session.selected.mailbox_id, [(uid, uid)], (Column.HEADER,)
-        )
-        if found:
-            shown[at] = prepare(_as_ascii(found[0][0])).envelope
+        if header := await _header_of(session, uid):
+            shown[at] = prepare(_as_ascii(header)).envelope
     columns[Column.ENVELOPE] = shown
 
 

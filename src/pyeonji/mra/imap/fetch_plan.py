@@ -13,7 +13,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mra.imap.object_ids import email_id, thread_id
-from pyeonji.mra.imap.sections import is_own_header, reader_of
+from pyeonji.mra.imap.sections import (
+    is_of_common_fields,
+    is_own_header,
+    reader_of,
+)
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.commands import Section, Simple
 from pyeonji.protocol.imap.dates import date_times
@@ -35,6 +39,8 @@ PORTION: Final = 2500
 """Messages asked of storage at once."""
 PORTION_OF_BODIES: Final = 250
 """The same where their octets are wanted, or their headers."""
+PORTION_OF_FIELDS: Final = 1000
+"""The same where common fields are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,9 @@ class Plan:
     @property
     def portion(self) -> int:
         """Messages to take at once."""
-        return PORTION_OF_BODIES if self.sections or self.headers else PORTION
+        if self.sections or Column.HEADER in self.columns:
+            return PORTION_OF_BODIES
+        return PORTION_OF_FIELDS if self.headers else PORTION
 
     def numbers(self, uids: Sequence[int], selected: Selected) -> Sequence[int]:
         """What stands before FETCH; with UIDONLY, the uids (RFC 9586 §3)."""
@@ -198,7 +206,8 @@ def plan_of(items: tuple[FetchItem, ...], *, uid_only: bool = False) -> Plan:
         headers = ()
         columns.extend((Column.SIZE, Column.PARTS, Column.PREFIX_SIZE))
     elif headers:
-        columns.append(Column.HEADER)
+        common = all(map(is_of_common_fields, headers))
+        columns.append(Column.COMMON_FIELDS if common else Column.HEADER)
     return Plan(
         items=items,
         columns=tuple(dict.fromkeys(columns)),

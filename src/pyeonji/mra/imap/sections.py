@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.message.encoding import decode, is_known
+from pyeonji.message.fields import COMMON_FIELDS, fields_pattern
 from pyeonji.message.parts import SectionKind, unpack
 from pyeonji.protocol.imap.commands import Section, SectionText
 
@@ -65,7 +66,7 @@ class SectionReader:
         self._path = ".".join(map(str, section.path))
         self._kind = _KINDS[section.text]
         self._is_whole = not section.path and section.text is SectionText.ALL
-        self._fields = _pattern(section.fields) if section.fields else None
+        self._fields = fields_pattern(section.fields) if section.fields else None
         self._wanted = section.text is SectionText.HEADER_FIELDS
 
     def _find(self, message: Message) -> tuple[int, int] | None:
@@ -187,14 +188,29 @@ def is_own_header(item: object) -> bool:
     return isinstance(item, Section) and not item.path and item.text in _HEADERS
 
 
-def header_values(item: Section, headers: Sequence[bytes]) -> list[bytes]:
-    """Such an item of many messages, from their headers, as FETCH sends it."""
+def is_of_common_fields(item: Section) -> bool:
+    """Whether such an item needs nothing but fields that are kept by themselves."""
+    return item.text is SectionText.HEADER_FIELDS and COMMON_FIELDS.issuperset(
+        map(bytes.lower, item.fields)
+    )
+
+
+def header_values(
+    item: Section, headers: Sequence[bytes], *, common: bool = False
+) -> list[bytes]:
+    """Such an item of many messages, from their headers, as FETCH sends it.
+
+    With `common`, from their common fields.
+    """
     partial = item.partial
+    if common and partial is None:
+        # each line in them is of a field, so none begins with NUL
+        return _apart(b"\n" + b"\n\0\n".join(headers), item.fields)
     if item.text is SectionText.HEADER_FIELDS and partial is None:
         return _fields_of_many(headers, item.fields)
     octets: Iterable[bytes] = headers
     if item.fields:
-        pattern = _pattern(item.fields)
+        pattern = fields_pattern(item.fields)
         wanted = item.text is SectionText.HEADER_FIELDS
         octets = (_filtered(header, pattern, wanted=wanted) for header in headers)
     if partial is not None:
@@ -213,9 +229,13 @@ def _fields_of_many(headers: Sequence[bytes], fields: tuple[bytes, ...]) -> list
         header if header.endswith(b"\n") else header + b"\r\n" for header in headers
     )
     if joined.count(b"\0") != len(headers) - 1:  # NUL in a header
-        pattern = _pattern(fields)
+        pattern = fields_pattern(fields)
         found = [_filtered(header, pattern, wanted=True) for header in headers]
         return [b"{%d}\r\n%b" % (len(some), some) for some in found]
+    return _apart(joined, fields)
+
+
+def _apart(joined: bytes, fields: tuple[bytes, ...]) -> list[bytes]:
     pieces = b"".join(_joined_pattern(fields).findall(joined)).split(b"\n\0")
     return [
         b"{%d}\r\n%b\n\r\n" % (len(piece) + 2, piece[1:]) if piece else b"{2}\r\n\r\n"
@@ -230,16 +250,6 @@ def _joined_pattern(fields: tuple[bytes, ...]) -> re.Pattern[bytes]:
     return re.compile(
         rb"\n(?:\x00|(?:" + names + rb")[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+)",
         re.IGNORECASE,
-    )
-
-
-@lru_cache(maxsize=256)
-def _pattern(fields: tuple[bytes, ...]) -> re.Pattern[bytes]:
-    """Whole fields of these names, folded lines included."""
-    names = b"|".join(map(re.escape, fields))
-    return re.compile(
-        rb"^(?:" + names + rb")[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+",
-        re.IGNORECASE | re.MULTILINE,
     )
 
 

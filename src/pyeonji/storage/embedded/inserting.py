@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.base.ids import Uid
+from pyeonji.message.fields import common_fields
 from pyeonji.storage.content import BlobFile
 from pyeonji.storage.embedded import marks
 from pyeonji.storage.embedded.conversations import Conversations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _ENTRY: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"
 _MESSAGE: Final = f"INSERT INTO messages VALUES ({', '.join('?' * 19)})"  # noqa: S608 - only marks
 _HEAD: Final = "INSERT INTO heads VALUES (?, ?, ?)"
+_FIELDS: Final = "INSERT INTO fields VALUES (?, ?)"
 _BODY: Final = "INSERT INTO bodies VALUES (?, ?, ?, ?)"
 
 Entry = tuple[int, int, int, str, int, int]
@@ -188,6 +190,10 @@ class Batch:
             ],
         )
         connection.executemany(_HEAD, self._heads)
+        connection.executemany(
+            _FIELDS,
+            [(message, common_fields(header)) for message, header, _ in self._heads],
+        )
         connection.executemany(_BODY, self._bodies)
         connection.executemany(_ENTRY, self._entries)
         for mailbox_id, first in self._first.items():

@@ -2,7 +2,8 @@
 
 Narrow rows (`entries`) hold what every FETCH asks for, `marks` what changes of it
 (flags, mod-sequences); wide ones (`messages`) what was prepared when the message
-came; `heads` the header section, `bodies` the octets after it.
+came; `heads` the header section, `fields` those fields of it that clients ask for,
+`bodies` the octets after it.
 Counters stand in `account` and `mailboxes`, so that nothing needs counting.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.message.fields import common_fields
 from pyeonji.storage.embedded.marks import flags_apart
 from pyeonji.storage.embedded.second_schema import headers_and_threads
 from pyeonji.storage.embedded.wordindex import THIRD_SCHEMA
@@ -21,6 +23,26 @@ if TYPE_CHECKING:
 
 CHANGED: Final = 0
 EXPUNGED: Final = 1
+
+_FIFTH: Final = """
+    -- Fields of the header that lists of messages are made of.
+    CREATE TABLE fields (message INTEGER PRIMARY KEY, octets BLOB NOT NULL);
+    INSERT INTO fields SELECT message, common_fields(header) FROM heads
+"""
+
+
+def know_fields(connection: Database) -> None:
+    """Let SQL make common fields of a header."""
+    connection.create_scalar_function(
+        "common_fields", common_fields, 1, deterministic=True
+    )
+
+
+def fields_apart(connection: Database) -> None:
+    """From the fourth schema to the fifth."""
+    know_fields(connection)
+    connection.execute(_FIFTH)
+
 
 MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
     """
@@ -123,4 +145,5 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
     headers_and_threads,
     THIRD_SCHEMA,
     flags_apart,
+    fields_apart,
 )

@@ -54,6 +54,7 @@ _COLUMNS: Final[dict[Column, str]] = {
     Column.SORT_DISPLAY_FROM: "m.display_from",
     Column.SORT_DISPLAY_TO: "m.display_to",
     Column.SUBJECT: "m.subject",
+    Column.COMMON_FIELDS: "f.octets",
 }
 
 MANY: Final = 100
@@ -118,6 +119,8 @@ def _select(columns: tuple[Column, ...]) -> tuple[str, str]:
         join = " CROSS JOIN messages m ON m.id = e.message"
     if any("h." in column for column in wanted):
         join += " CROSS JOIN heads h ON h.message = e.message"
+    if any("f." in column for column in wanted):
+        join += " CROSS JOIN fields f ON f.message = e.message"
     return f"SELECT {', '.join(wanted)} FROM ", f"{join} WHERE "  # noqa: S608 - names above
 
 

@@ -184,6 +184,14 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
         "SELECT message FROM heads WHERE message NOT IN (SELECT id FROM messages)",
     ),
     (
+        "common fields of message {} are not those of its header",
+        """
+        SELECT coalesce(h.message, f.message) FROM heads h
+        FULL JOIN fields f ON f.message = h.message
+        WHERE f.octets IS NOT common_fields(coalesce(h.header, x''))
+        """,
+    ),
+    (
         "text {} has no words, is of no message, or has words without a text",
         """
         SELECT coalesce(t.message, w.id) FROM texts t
@@ -295,6 +303,7 @@ def verify_account(folder: Path, report: Report, *, octets: bool = True) -> None
     connection.execute("BEGIN")  # one snapshot, though others may write
     try:
         report.messages += one(connection, "SELECT messages FROM account")[0]
+        mail_schema.know_fields(connection)
         _spread(connection)
         for what, sql in _RULES:
             rows = connection.execute(f"{sql} LIMIT {MAX_PROBLEMS}").fetchall()
@@ -434,6 +443,8 @@ _REPAIRS: Final = """
         WHERE id NOT IN (SELECT message FROM entries);
     DELETE FROM bodies WHERE message NOT IN (SELECT id FROM messages);
     DELETE FROM heads WHERE message NOT IN (SELECT id FROM messages);
+    DELETE FROM fields;
+    INSERT INTO fields SELECT message, common_fields(header) FROM heads;
     DELETE FROM rights
         WHERE mailbox NOT IN (SELECT id FROM mailboxes WHERE selectable);
     DELETE FROM annotations WHERE mailbox <> 0
@@ -494,6 +505,7 @@ def _repair_account(path: Path) -> None:
                 _drop_lost_files(connection, blobs)
                 connection.execute(_LOSSES)
                 _marks_anew(connection)
+                mail_schema.know_fields(connection)
                 connection.execute(_REPAIRS)
             named = {
                 name

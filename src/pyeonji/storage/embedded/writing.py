@@ -220,6 +220,7 @@ def collect_garbage(ledger: Ledger, limit: int) -> tuple[list[str], bool]:
     forget_threads(connection, list(threads))
     for table, key in (
         ("heads", "message"),
+        ("fields", "message"),
         ("texts", "message"),
         ("words", "rowid"),
         ("garbage", "message"),
