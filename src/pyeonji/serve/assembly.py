@@ -40,7 +40,7 @@ from pyeonji.serve.certificates import named_files
 from pyeonji.serve.configuration import Configuration, ConfigurationError
 from pyeonji.serve.contexts import Contexts
 from pyeonji.serve.policing import make_judge
-from pyeonji.serve.reporting import tls_reporter
+from pyeonji.serve.reporting import dmarc_reporter, tls_reporter
 from pyeonji.serve.websites import Websites
 from pyeonji.storage.embedded import Store, open_store
 from pyeonji.storage.names import canonical_domain
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from pyeonji.serve.supervisor import WorkerStart
     from pyeonji.storage.authentication import Authenticator
     from pyeonji.storage.queue import NewLetter
+    from pyeonji.storage.reports import Seen
     from pyeonji.storage.tls import TlsResult
 
 BUSY: Final = {
@@ -244,8 +245,17 @@ class Station:
             ask=resolver.ask,
             known=resolver.known,
             clock=self._clock,
+            note=self._note_dmarc if configuration.reports.send else None,
         )
         if configuration.reports.send:
+            reporting = dmarc_reporter(
+                configuration,
+                self._store,
+                self._clock,
+                resolver,
+                send=self._send_own,
+            )
+            self._begin_chore(reporting.run())
             reporter = tls_reporter(
                 configuration,
                 self._store,
@@ -300,6 +310,11 @@ class Station:
             day = time.strftime("%Y-%m-%d", time.gmtime(self._clock.time()))
             name = a_labels(result.domain)  # RFC 8460 §4.4
             self._store.tls.count(replace(result, domain=name), day)
+
+    def _note_dmarc(self, seen: Seen) -> None:
+        """Count a letter of a domain that wants reports (RFC 7489 §7.2)."""
+        day = time.strftime("%Y-%m-%d", time.gmtime(self._clock.time()))
+        self._store.reports.count(seen, day)
 
     def _door_maker(self, settings: ListenerSettings) -> Callable[[Connection], Door]:
         """What answers connections of a listener."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.mta.receive.reporting import DmarcReporter
 from pyeonji.mta.relay.reporting import Reporting, TlsReporter
 from pyeonji.net.dns import a_labels
 from pyeonji.net.https import WebAnswer, request
@@ -30,6 +31,29 @@ async def identity(configuration: Configuration, directory: Directory) -> Report
     submitter = max(above, key=len, default=host)
     return Reporting(
         submitter=submitter, contact=f"postmaster@{submitter}", organization=submitter
+    )
+
+
+def dmarc_reporter(
+    configuration: Configuration,
+    store: Store,
+    clock: Clock,
+    resolver: Resolver,
+    *,
+    send: Callable[[NewLetter], Awaitable[None]],
+) -> DmarcReporter:
+    """What sends DMARC reports (RFC 7489 §7.2)."""
+
+    async def is_local(domain: str) -> bool:
+        return await store.directory.domain(domain) is not None
+
+    return DmarcReporter(
+        store=store.reports,
+        ask=resolver.ask,
+        clock=clock,
+        send=send,
+        identity=lambda: identity(configuration, store.directory),
+        is_local=is_local,
     )
 
 

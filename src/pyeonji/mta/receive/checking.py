@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pyeonji.base.networks import Address
     from pyeonji.mta.trust.dmarc_author import Author
     from pyeonji.mta.trust.options import TrustOptions
+    from pyeonji.storage.reports import Seen
 
     Ask = Callable[[str, str], Awaitable[DnsAnswer]]
     Known = Callable[[str, str], DnsAnswer | None]
@@ -85,7 +86,13 @@ class Checker:
     """Makes the checks of one worker."""
 
     def __init__(
-        self, options: TrustOptions, *, ask: Ask, known: Known, clock: Clock
+        self,
+        options: TrustOptions,
+        *,
+        ask: Ask,
+        known: Known,
+        clock: Clock,
+        note: Callable[[Seen], None] | None = None,
     ) -> None:
         """Nothing is asked yet.
 
@@ -94,8 +101,10 @@ class Checker:
             ask: DNS; must not raise.
             known: an answer that is remembered, or None.
             clock: the time.
+            note: takes what DMARC reports will tell; None: nobody reports.
         """
         self.options = options
+        self.note = note
         self.ask = ask
         self.known = known
         self.clock = clock

@@ -23,6 +23,7 @@ from pyeonji.mta.receive.inspect import (
     message_id,
     tls_wish,
 )
+from pyeonji.mta.receive.seeing import seen_of
 from pyeonji.mta.receive.wishes import facts_of
 from pyeonji.mta.signing.letters import read_content
 from pyeonji.mta.signing.signer import author_domains
@@ -257,7 +258,14 @@ async def _checked(
         prefix=checked.fields + new.prefix,
         facts={**new.facts, **checked.facts},
     )
-    return await decide(door, transaction, new, header, checked.checks)
+    decided = await decide(door, transaction, new, header, checked.checks)
+    checker = door.receiver.checker
+    if checker is not None and checker.note is not None:
+        peer = door.connection.peer_address
+        seen = seen_of(checked.verdicts, peer, new.reverse_path, decided)
+        if seen is not None:
+            checker.note(seen)
+    return decided
 
 
 def _new_letter(
