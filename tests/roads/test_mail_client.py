@@ -132,6 +132,15 @@ def test_a_copy_of_what_is_sent_is_kept(client: Client) -> None:
     assert "a copy" in [one["subject"] for one in json.loads(sent)]
 
 
+def test_tls_may_be_required(client: Client) -> None:
+    """RFC 8689 §4.3; the server tags the letter."""
+    words = ("--profile", "kim", "--to", LEE, "--subject", "비밀", "--text", "-")
+    client.run("send", *words, "--require-tls", given="only for you")
+    client.inbox("비밀")
+    told = client.server.run("trace", LEE).decode()
+    assert "; TLS required" in told
+
+
 def test_letters_are_answered_forwarded_and_redirected(client: Client) -> None:
     """In-Reply-To leads back; a redirected letter keeps its author."""
     uid = _send(client, "주간 보고", text="오늘의 보고입니다.")

@@ -52,6 +52,7 @@ class Parcel:
     recipients: tuple[str, ...]
     eight_bit: bool = False
     smtputf8: bool = False
+    requiretls: bool = False  # TLS all the way, or it comes back (RFC 8689)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +159,8 @@ class Submission:
         return _handed(event.outcomes)
 
     def _suited(self, parcel: Parcel) -> tuple[Parcel, Envelope]:
+        if parcel.requiretls and not self._machine.offers(Offer.REQUIRETLS):
+            raise ServerRefused("the server does not offer REQUIRETLS")
         envelope = _envelope(parcel)
         lacking = self._machine.lacks(envelope)
         if Offer.SMTPUTF8 in lacking:
@@ -213,6 +216,7 @@ def _envelope(parcel: Parcel) -> Envelope:
         size_octets=len(parcel.octets),
         body_type=BodyType.EIGHT_BIT if eight else BodyType.SEVEN_BIT,
         smtputf8=parcel.smtputf8,
+        requiretls=parcel.requiretls,
     )
 
 

@@ -88,7 +88,7 @@ def encoding_of(text: str) -> Encoding:
         raise BadValue("--encoding", f"{text!r} is not one of {known}") from error
 
 
-def parcel_of(composed: Composed) -> Parcel:
+def parcel_of(composed: Composed, *, require_tls: bool = False) -> Parcel:
     """A composed letter as it is handed over."""
     return Parcel(
         octets=composed.octets,
@@ -96,6 +96,7 @@ def parcel_of(composed: Composed) -> Parcel:
         recipients=composed.recipients,
         eight_bit=composed.eight_bit,
         smtputf8=composed.smtputf8,
+        requiretls=require_tls,
     )
 
 
@@ -120,12 +121,14 @@ def send_or_show(
     dry_run: bool,
     as_json: bool,
     keep: bool = True,
+    require_tls: bool = False,
 ) -> None:
     """Print the finished octets, or send them and keep a copy in Sent."""
     if dry_run:
         write_octets(composed.octets)
         return
-    deliver(access, parcel_of(composed), composed.message_id, copy if keep else b"",
+    parcel = parcel_of(composed, require_tls=require_tls)
+    deliver(access, parcel, composed.message_id, copy if keep else b"",
             as_json=as_json)  # fmt: skip
 
 
@@ -186,6 +189,12 @@ def send(
     no_copy: Annotated[
         bool, typer.Option("--no-copy", help="Keep no copy in Sent.")
     ] = False,
+    require_tls: Annotated[
+        bool,
+        typer.Option(
+            "--require-tls", help="Verified TLS at each step, or it comes back."
+        ),
+    ] = False,
     profile: o.ProfileName = "",
     smtp: o.Smtp = "",
     imap: o.Imap = "",
@@ -236,4 +245,5 @@ def send(
         dry_run=dry_run,
         as_json=json,
         keep=not no_copy,
+        require_tls=require_tls,
     )

@@ -81,4 +81,5 @@ def _handed_over(facts: dict[str, str]) -> str:
         f"by {facts.get('with', 'SMTP')}{tls} (connection {facts.get('connection')})"
         + "".join(f"; {name} {facts[name]}" for name in _CHECKS if facts.get(name))
         + (f"; policy: {facts['policy']}" if facts.get("policy") else "")
+        + (f"; TLS {facts['tls_wish']}" if facts.get("tls_wish") else "")
     )
