@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import smtplib
 import subprocess
+import time
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.clients.letters import LEE, SENDER, arrived, new_token, password_of
 from tests.running import HOST, Ports, Server
+from tests.unit.mta_trust.test_trust_dkim import verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +102,7 @@ def letter(token: str, lines: int = 3) -> bytes:
 def test_what_it_signs_another_verifies(
     signing: tuple[Server, bytes], lines: int
 ) -> None:
-    """dkimpy finds the signature good; a large letter is streamed to the milter."""
+    """dkimpy and we do; a large letter is streamed to the milter."""
     server, record = signing
     token = new_token()
     submit(server, letter(token, lines))
@@ -109,6 +111,12 @@ def test_what_it_signs_another_verifies(
     at = got.index(b"Received:")
     assert dkim.verify(got[at:], dnsfunc=lambda *_, **__: record)
     assert not dkim.verify(got[at:] + b"more\r\n", dnsfunc=lambda *_, **__: record)
+    texts = {"test._domainkey.example.test": record.decode()}
+    assert [one.result for one in verified(got[at:], texts, now=time.time())] == [
+        "pass"
+    ]
+    (changed,) = verified(got[at:] + b"more\r\n", texts, now=time.time())
+    assert changed.reason == "the body was changed"
 
 
 @pytest.mark.parametrize(
