@@ -20,6 +20,7 @@ from pyeonji.mda.deliver import Deliverer
 from pyeonji.mra import imap, pop3
 from pyeonji.mta.forward.forwarding import Forwarding
 from pyeonji.mta.forward.srs import Srs
+from pyeonji.mta.hooks.python import Delivering
 from pyeonji.mta.options import Options as MtaOptions
 from pyeonji.mta.options import Route, Source
 from pyeonji.mta.queue.runner import Runner
@@ -39,7 +40,7 @@ from pyeonji.serve.acme.keeper import Keeper
 from pyeonji.serve.certificates import named_files
 from pyeonji.serve.configuration import Configuration, ConfigurationError
 from pyeonji.serve.contexts import Contexts
-from pyeonji.serve.policing import make_judge
+from pyeonji.serve.policing import load_hooks, make_judge
 from pyeonji.serve.reporting import dmarc_reporter, tls_reporter
 from pyeonji.serve.websites import Websites
 from pyeonji.storage.embedded import Store, open_store
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from pyeonji.base.clock import Clock
     from pyeonji.base.ids import LetterId
+    from pyeonji.mta.needs import Deliver
     from pyeonji.mta.receive.judging import Judge
     from pyeonji.net.connection import Connection, Door
     from pyeonji.protocol.smtp.server import ServerMachine
@@ -84,6 +86,7 @@ class Station:
     ) -> None:
         self.listeners: list[Listener] = []
         self._judge: Judge | None = None
+        self._hooks = load_hooks(start.configuration)
         self._chores: list[asyncio.Future[None]] = []
         self._start = start
         self._store = store
@@ -189,6 +192,8 @@ class Station:
         await self._runner.stop()
         if self._judge is not None:
             await self._judge.close()
+        for hook in self._hooks:
+            hook.end()
         await self._store.close()
         self._authenticator.close()
         self._pen.close()
@@ -201,7 +206,7 @@ class Station:
             queue=self._store.queue,
             clock=self._clock,
             relay=self._relay,
-            deliver=self._deliverer.deliver,
+            deliver=self._deliver(),
             sync=self._store.mail.sync,
             expand=self._expand,
             is_local=self._aliases.is_local,
@@ -209,6 +214,13 @@ class Station:
             signer=self._signer,
             suppressions=self._store.suppressions,
         )
+
+    def _deliver(self) -> Deliver:
+        """The way into a mailbox, past the hooks that want to see it."""
+        deliver: Deliver = self._deliverer.deliver
+        if any("deliver" in hook.stages for hook in self._hooks):
+            deliver = Delivering(deliver, self._hooks)
+        return deliver
 
     def _wire(self, configuration: Configuration) -> None:
         """Make all that depends on the configuration."""
@@ -264,7 +276,7 @@ class Station:
                 send=self._send_own,
             )
             self._begin_chore(reporter.run())
-        self._judge = make_judge(configuration, self._clock, resolver.ask)
+        self._judge = make_judge(configuration, self._clock, resolver.ask, self._hooks)
 
     def _sts(
         self, configuration: Configuration, resolver: Resolver

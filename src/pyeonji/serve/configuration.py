@@ -15,7 +15,7 @@ from pyeonji.base.errors import PermanentError
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.trust.options import TrustOptions
-from pyeonji.serve.policing import read_milters, read_policy, read_rspamd, read_trust
+from pyeonji.serve.policing import read_filters, read_trust
 from pyeonji.serve.settings import (
     AcmeSettings,
     DoctorSettings,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from pyeonji.base.networks import Network
     from pyeonji.mta.hooks.milter_link import MilterOptions
+    from pyeonji.mta.hooks.python import PythonOptions
     from pyeonji.mta.hooks.rspamd import RspamdOptions
 
 Tls = Literal["none", "starttls", "implicit"]
@@ -198,6 +199,7 @@ class Configuration:
     milters: tuple[MilterOptions, ...] = ()
     trust: TrustOptions = field(default_factory=TrustOptions)
     rspamd: RspamdOptions | None = None
+    hooks: tuple[PythonOptions, ...] = ()
     publish: PublishSettings = field(default_factory=PublishSettings)
     mta_sts: MtaStsSettings | None = None
     reports: ReportSettings = field(default_factory=ReportSettings)
@@ -274,6 +276,7 @@ class _Reader:
             trust=dict,
             rspamd=dict,
             forwarding=dict,
+            hook=list,
         )
         for key in ("hostname", "data"):
             if key not in wanted:
@@ -338,15 +341,7 @@ class _Reader:
             limits=LimitSettings(**limits),
             log=LogSettings(**log),
             trust=read_trust(self._table, wanted.pop("trust", {}), wanted["hostname"]),
-            policy=read_policy(
-                self._table, wanted.pop("policy", {}), wanted["hostname"]
-            ),
-            milters=read_milters(self._table, wanted.pop("milter", [])),
-            rspamd=(
-                read_rspamd(self._table, wanted.pop("rspamd"))
-                if "rspamd" in wanted
-                else None
-            ),
+            **read_filters(self._table, wanted, self._folder),
             forwarding=ForwardingSettings(
                 **self._table(
                     wanted.pop("forwarding", {}),

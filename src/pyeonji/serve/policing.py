@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mta.hooks.milter import Milter
 from pyeonji.mta.hooks.milter_link import Links, MilterOptions
+from pyeonji.mta.hooks.python import PythonHook, PythonOptions, load
 from pyeonji.mta.hooks.rspamd import Rspamd, RspamdOptions
 from pyeonji.mta.policy.lists import DnsList, answer_range
 from pyeonji.mta.policy.options import PolicyOptions
@@ -21,6 +22,7 @@ from pyeonji.serve.values import (
     networks,
     octets,
     one_of,
+    path,
     positive,
     rate,
     text,
@@ -28,7 +30,8 @@ from pyeonji.serve.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pyeonji.base.clock import Clock
     from pyeonji.mta.hooks.session import Hook
@@ -38,16 +41,47 @@ if TYPE_CHECKING:
     Table = Callable[..., dict[str, Any]]
 
 
-def make_judge(configuration: Configuration, clock: Clock, ask: Ask) -> Judge:
+def make_judge(
+    configuration: Configuration,
+    clock: Clock,
+    ask: Ask,
+    python: Sequence[PythonHook] = (),
+) -> Judge:
     """Policy of one worker, with the hooks that the operator wants."""
     hooks: list[Hook] = []
     if configuration.rspamd is not None:
         hooks.append(Rspamd(configuration.rspamd))
     hooks += [Milter(Links(each)) for each in configuration.milters]
+    hooks += python
     return Judge(configuration.policy, clock=clock, ask=ask, hooks=hooks)
 
 
+def load_hooks(configuration: Configuration) -> list[PythonHook]:
+    """The operator's own Python.
+
+    Raises:
+        HookRefused: one of them cannot be used.
+    """
+    return [PythonHook(each, load(each)) for each in configuration.hooks]
+
+
 _WORD: Final = one_of("reject", "defer", "quarantine", "note")
+
+
+def read_filters(table: Table, wanted: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Take out of `wanted` the tables of all that judges letters.
+
+    Raises:
+        ValueRefused: something in one of them can't be.
+    """
+    found: dict[str, Any] = {
+        "policy": read_policy(table, wanted.pop("policy", {}), wanted["hostname"]),
+        "milters": read_milters(table, wanted.pop("milter", [])),
+        "hooks": read_hooks(table, wanted.pop("hook", []), folder),
+    }
+    if "rspamd" in wanted:
+        found["rspamd"] = read_rspamd(table, wanted.pop("rspamd"))
+    return found
 
 
 def read_policy(table: Table, tree: Any, hostname: str) -> PolicyOptions:
@@ -93,6 +127,31 @@ def read_milters(table: Table, trees: list[Any]) -> tuple[MilterOptions, ...]:
     return tuple(
         _milter(table, tree, ("milter", index)) for index, tree in enumerate(trees)
     )
+
+
+def read_hooks(
+    table: Table, trees: list[Any], folder: Path
+) -> tuple[PythonOptions, ...]:
+    """The tables [[hook]]."""
+    found = []
+    for index, tree in enumerate(trees):
+        where = ("hook", index)
+        wanted = table(
+            tree,
+            where,
+            module=text,
+            folder=path(folder),
+            default=one_of("tempfail", "accept", "reject", "quarantine"),
+            time=duration_s,
+            submission=boolean,
+        )
+        if "module" not in wanted:
+            raise ValueRefused("is missing", (*where, "module"))
+        if "time" in wanted:
+            wanted["time_s"] = wanted.pop("time")
+        wanted.setdefault("folder", folder)
+        found.append(PythonOptions(**wanted))
+    return tuple(found)
 
 
 def read_rspamd(table: Table, tree: Any) -> RspamdOptions:
