@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import email
 import smtplib
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.clients.letters import (
@@ -18,11 +17,10 @@ from tests.clients.letters import (
     imap,
     letter,
     new_token,
-    password_of,
     told,
-    whole,
 )
 from tests.clients.postfix import AHN
+from tests.clients.relaying import events, reports, submit, submit_utf8
 from tests.running import HOST
 
 if TYPE_CHECKING:
@@ -30,41 +28,6 @@ if TYPE_CHECKING:
     from tests.running import Server
 
 THEIRS = b"X-Original-To"
-
-
-def submit(
-    server: Server,
-    to: str,
-    octets: bytes,
-    *,
-    options: tuple[str, ...] = ("BODY=8BITMIME",),
-    for_each: tuple[str, ...] = (),
-) -> None:
-    """Send as a user of ours."""
-    with smtplib.SMTP(HOST, server.port("submission"), timeout=20) as client:
-        client.starttls(context=server.tls_context())
-        client.login(SENDER, password_of(SENDER))
-        client.sendmail(SENDER, [to], octets, options, for_each)
-
-
-def reports(server: Server, user: str, word: str) -> list[bytes]:
-    """The reports in the INBOX of a user that have this word, when there is one."""
-    deadline = time.monotonic() + 20
-    with imap(server, user) as client:
-        while True:
-            client.select("INBOX", readonly=True)
-            said = ("HEADER", "Content-Type", "delivery-status", "BODY", word)
-            _, [numbers] = client.search(None, *said)
-            if numbers:
-                return [whole(client, number) for number in numbers.split()]
-            assert time.monotonic() < deadline, "no report"
-            time.sleep(0.1)
-
-
-def events(server: Server, token: str) -> list[dict[str, Any]]:
-    """What trace tells of the letter with this token."""
-    found: list[dict[str, Any]] = server.run_json("trace", f"<{token}@example.test>")
-    return found
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -197,18 +160,6 @@ def test_smtputf8(postfix: Postfix, house: Server) -> None:
     sent = header(token, *UTF_8, f"X-To: {to}", sender=SENDER, to=to) + b"x\r\n"
     submit_utf8(house, to, sent)
     assert_below_our_headers(postfix.arrived(to, token), sent, THEIRS)
-
-
-def submit_utf8(server: Server, to: str, octets: bytes) -> None:
-    """The same with an envelope in UTF-8."""
-    with smtplib.SMTP(HOST, server.port("submission"), timeout=20) as client:
-        client.starttls(context=server.tls_context())
-        client.login(SENDER, password_of(SENDER))
-        client.ehlo()
-        client.command_encoding = "utf-8"
-        assert client.mail(SENDER, ["SMTPUTF8", "BODY=8BITMIME"])[0] == 250
-        assert client.rcpt(to)[0] == 250
-        assert client.data(octets)[0] == 250
 
 
 @pytest.mark.parametrize("domain", ["all.test", "silent.test"])

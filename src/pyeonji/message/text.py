@@ -122,7 +122,8 @@ def searchable(octets: Octets, root: Part | None = None) -> SearchText:
         if name := part.file_name:
             names.append(name)
         if part.message is not None:
-            bodies += [f.decoded for f in part.message.header.fields if _shown(f.name)]
+            fields = part.message.header.fields
+            bodies += [f"{field.name}: {field.decoded}" for field in fields]
         elif part.read_type.startswith("text/") and left > 0:
             content = part_octets(octets, part, left)
             left -= part.size_octets
@@ -135,13 +136,6 @@ def searchable(octets: Octets, root: Part | None = None) -> SearchText:
     return SearchText(
         headers=headers, body="\n".join(bodies + names), attachments=names
     )
-
-
-_SHOWN: Final = frozenset({"subject", "from", "to", "cc"})
-
-
-def _shown(name: str) -> bool:
-    return name.lower() in _SHOWN
 
 
 def preview(octets: Octets, root: Part) -> str:
