@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.message.fields import common_fields
 from pyeonji.message.prepare import prepare
 from pyeonji.mra.imap.changed import narrowed
-from pyeonji.mra.imap.fetch_plan import RULES, Plan, plan_of
+from pyeonji.mra.imap.fetch_plan import RULES, Plan, plan_of, whole_columns
 from pyeonji.mra.imap.limiting import limited
-from pyeonji.mra.imap.sections import Message, UnknownEncoding, header_values
+from pyeonji.mra.imap.sections import (
+    Message,
+    SectionReader,
+    UnknownEncoding,
+    header_values,
+)
 from pyeonji.mra.surrogate import surrogate
 from pyeonji.protocol.imap.commands import Simple
 from pyeonji.storage.content import StoredOctets
@@ -113,7 +118,7 @@ async def _write_columns(session: Session, plan: Plan, rows: list[Row]) -> int:
     await _downgrade(session, plan, columns)
     headers = await _headers(session, columns)
     common = Column.COMMON_FIELDS in columns
-    sections = [header_values(item, headers, common=common) for item in plan.headers]
+    sections = [(header_values(item, headers, common=common),) for item in plan.headers]
     numbers = plan.numbers(columns[Column.UID], selected)
     octets = plan.write(numbers, columns, selected, sections)
     session.write(octets)
@@ -193,24 +198,32 @@ async def _write_bodies(session: Session, plan: Plan, rows: list[Row]) -> int:
             continue
         columns = plan.by_column(there)
         await _downgrade(session, plan, columns)
-        messages = [
-            Message.of(found[uid], packed, prefix_size)
-            for uid, packed, prefix_size in zip(
-                columns[Column.UID],
-                columns[Column.PARTS],
-                columns[Column.PREFIX_SIZE],
-                strict=True,
-            )
-        ]
+        octets = [found[uid] for uid in columns[Column.UID]]
+        messages = _messages(octets, columns)
         numbers = plan.numbers(columns[Column.UID], selected)
         if len(there) == 1 and there[0][size_at] * len(plan.sections) >= LARGE_OCTETS:
             await _write_large(session, plan, numbers[0], columns, messages[0])
             continue
-        sections = [list(map(section.value, messages)) for section in plan.sections]
-        octets = plan.write(numbers, columns, selected, sections)
-        session.write(octets)
-        written += len(octets)
+        sections = [
+            whole_columns(octets)
+            if isinstance(section, SectionReader) and section.is_plain
+            else (list(map(section.value, messages)),)
+            for section in plan.sections
+        ]
+        answer = plan.write(numbers, columns, selected, sections)
+        session.write(answer)
+        written += len(answer)
     return written
+
+
+def _messages(
+    octets: Sequence[StoredOctets], columns: dict[Column, Sequence[Any]]
+) -> list[Message]:
+    """Messages with their parts, where these are asked for."""
+    if Column.PARTS not in columns:
+        return [Message(each, None, 0) for each in octets]
+    packed, prefix_sizes = columns[Column.PARTS], columns[Column.PREFIX_SIZE]
+    return list(map(Message.of, octets, packed, prefix_sizes))
 
 
 def _batches(rows: list[Row], size_at: int, sections: int) -> Iterator[list[Row]]:

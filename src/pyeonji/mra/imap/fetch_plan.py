@@ -19,7 +19,7 @@ from pyeonji.mra.imap.sections import (
     reader_of,
 )
 from pyeonji.protocol.imap import responses
-from pyeonji.protocol.imap.commands import Section, Simple
+from pyeonji.protocol.imap.commands import Section, SectionText, Simple
 from pyeonji.protocol.imap.dates import date_times
 from pyeonji.protocol.imap.structure import basic_structure
 from pyeonji.storage.mailboxes import Column
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from pyeonji.mra.imap.sections import Reader
     from pyeonji.mra.imap.selected import Selected
     from pyeonji.protocol.imap.commands import Binary, FetchItem
+    from pyeonji.storage.content import StoredOctets
     from pyeonji.storage.mailboxes import Row
 
     Columns = dict[Column, Sequence[Any]]
+    Values = tuple[Sequence[Any], ...]
     Make = Callable[[Columns, Selected], Iterable[Any]]
 
 PORTION: Final = 2500
@@ -154,11 +156,11 @@ class Plan:
         return dict(zip(self.columns, zip(*rows, strict=True), strict=True))
 
     def values(
-        self, columns: Columns, selected: Selected, sections: Sequence[Sequence[bytes]]
+        self, columns: Columns, selected: Selected, sections: Sequence[Values]
     ) -> list[Iterable[Any]]:
-        """One iterable of values for each item, in their order.
+        """Iterables of values for each item, in their order.
 
-        `sections` has, for each Section among the items, one value a message.
+        `sections` has, for each Section among the items, columns of values.
         """
         found: list[Iterable[Any]] = []
         given = iter(sections)
@@ -166,7 +168,7 @@ class Plan:
             if isinstance(item, Simple):
                 found.append(RULES[item].make(columns, selected))
             else:
-                found.append(next(given))
+                found.extend(next(given))
         return found
 
     def write(
@@ -174,12 +176,28 @@ class Plan:
         numbers: Sequence[int],
         columns: Columns,
         selected: Selected,
-        sections: Sequence[Sequence[bytes]] = (),
+        sections: Sequence[Values] = (),
     ) -> bytes:
         """The FETCH responses of messages that have these sequence numbers."""
         return repeat(
             self.template, [numbers, *self.values(columns, selected, sections)]
         )
+
+
+def _is_whole(item: FetchItem) -> bool:
+    """Whether it is all of a message, whose octets go to the wire uncopied."""
+    return (
+        isinstance(item, Section)
+        and item.text is SectionText.ALL
+        and not item.path
+        and item.partial is None
+    )
+
+
+def whole_columns(messages: Sequence[StoredOctets]) -> tuple[list[int], list[bytes]]:
+    """The two columns of a section that is all of a message."""
+    octets = [message.whole() for message in messages]
+    return list(map(len, octets)), octets
 
 
 @lru_cache(maxsize=256)
@@ -200,11 +218,14 @@ def plan_of(items: tuple[FetchItem, ...], *, uid_only: bool = False) -> Plan:
             pieces.append(rule.placeholder)
         else:
             sections.append(item)
-            pieces.append(item.label.replace(b"%", b"%%") + b" %b")
+            value = b"{%d}\r\n%b" if _is_whole(item) else b"%b"
+            pieces.append(item.label.replace(b"%", b"%%") + b" " + value)
     headers = tuple(item for item in sections if isinstance(item, Section))
     if not all(map(is_own_header, sections)):
         headers = ()
-        columns.extend((Column.SIZE, Column.PARTS, Column.PREFIX_SIZE))
+        columns.append(Column.SIZE)
+        if not all(map(_is_whole, sections)):
+            columns.extend((Column.PARTS, Column.PREFIX_SIZE))
     elif headers:
         common = all(map(is_of_common_fields, headers))
         columns.append(Column.COMMON_FIELDS if common else Column.HEADER)

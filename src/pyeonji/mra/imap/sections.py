@@ -59,19 +59,24 @@ class Message:
 class SectionReader:
     """Reads one section of any message."""
 
-    __slots__ = ("_fields", "_is_whole", "_kind", "_path", "_wanted", "section")
+    __slots__ = ("_fields", "_kind", "_path", "_wanted", "is_whole", "section")
 
     def __init__(self, section: Section) -> None:
         self.section: Final = section
         self._path = ".".join(map(str, section.path))
         self._kind = _KINDS[section.text]
-        self._is_whole = not section.path and section.text is SectionText.ALL
+        self.is_whole: Final = not section.path and section.text is SectionText.ALL
         self._fields = fields_pattern(section.fields) if section.fields else None
         self._wanted = section.text is SectionText.HEADER_FIELDS
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is all of a message, from the first octet to the last."""
+        return self.is_whole and self.section.partial is None
+
     def _find(self, message: Message) -> tuple[int, int] | None:
         """Start and end before field list and partial apply."""
-        if self._is_whole:
+        if self.is_whole:
             return 0, len(message.octets)
         if message.parts is None:
             return None
