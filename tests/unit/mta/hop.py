@@ -33,11 +33,11 @@ class Hop:
     heard: list[str] = field(default_factory=list)
     connections: int = 0
     address: str = "127.0.0.1"
-    port: int = 0
+    port: int = 0  # 0: any
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server = await asyncio.start_server(self._serve, self.address, 0)
+        self._server = await asyncio.start_server(self._serve, self.address, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

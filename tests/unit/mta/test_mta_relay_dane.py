@@ -176,3 +176,68 @@ def test_the_sender_may_not_care() -> None:
 
     asyncio.run(run())
     assert [one.tls for one in mx.taken] == [True]
+
+
+def test_another_host_may_be_right() -> None:
+    """A host that is not as it should be is passed over (RFC 7672 §2.1.2)."""
+    wrong = Hop(tls=OTHER.context(), address="127.0.0.2")
+
+    async def run() -> World:
+        async with wrong:
+            right = Hop(tls=MX.context(), address="127.0.0.3", port=wrong.port)
+            async with right:
+                world = World(options(relay_port=wrong.port))
+                world.zone |= {
+                    ("a.test", "MX"): ["10 mx1.a.test.", "20 mx2.a.test."],
+                    ("mx1.a.test", "A"): ["127.0.0.2"],
+                    ("mx2.a.test", "A"): ["127.0.0.3"],
+                    (f"_{wrong.port}._tcp.mx1.a.test", "TLSA"): [MX.tlsa(3)],
+                    (f"_{wrong.port}._tcp.mx2.a.test", "TLSA"): [MX.tlsa(3)],
+                }
+                world.secure.add("a.test")
+                async with world:
+                    await world.send("lee@a.test")
+                    await world.settle()
+            assert [one.tls for one in right.taken] == [True]
+            return world
+
+    world = asyncio.run(run())
+    assert_nothing_was_said(wrong)
+    assert [one.failure for one in world.results] == ["validation-failure", ""]
+
+
+@pytest.mark.parametrize(
+    ("canonical", "records", "name"),
+    [
+        ("", True, "mx.a.test"),
+        ("real.a.test", True, "real.a.test"),
+        ("", False, "mx.a.test"),
+    ],
+)
+def test_the_host_hears_its_name(canonical: str, name: str, *, records: bool) -> None:
+    """SNI is the TLSA base domain (RFC 7672 §8.1), else the host's name."""
+    heard: list[str] = []
+    context = MX.context()
+    context.sni_callback = lambda _, asked, __: heard.append(asked)
+    mx = Hop(tls=context)
+
+    async def run() -> None:
+        async with mx:
+            world = World(options(relay_port=mx.port))
+            world.zone |= {
+                ("a.test", "MX"): ["10 mx.a.test."],
+                ("mx.a.test", "A"): ["127.0.0.1"],
+            }
+            if canonical:
+                world.cnames["mx.a.test"] = canonical
+            if records:
+                at = f"_{mx.port}._tcp.{canonical or 'mx.a.test'}"
+                world.zone[at, "TLSA"] = [MX.tlsa(3)]
+            world.secure.add("a.test")
+            async with world:
+                await world.send("lee@a.test")
+                await world.settle()
+
+    asyncio.run(run())
+    assert len(mx.taken) == 1
+    assert heard == [name]

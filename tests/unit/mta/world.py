@@ -321,10 +321,12 @@ class Names:
         zone: dict[tuple[str, str], list[str]],
         secure: set[str] | None = None,
         dead: set[str] | None = None,
+        cnames: dict[str, str] | None = None,
     ) -> None:
         self.zone = zone
         self.secure = secure or set()
         self.dead = dead or set()
+        self.cnames = cnames or {}
 
     async def ask(self, name: str, kind: str) -> DnsAnswer:
         found = self.zone.get((name, kind))
@@ -334,7 +336,7 @@ class Names:
             return DnsAnswer(
                 status=DnsStatus.FOUND,
                 records=tuple(found),
-                canonical_name=name,
+                canonical_name=self.cnames.get(name, name),
                 authentic=any(
                     name == one or name.endswith(f".{one}") for one in self.secure
                 ),
@@ -354,6 +356,7 @@ class World:
     zone: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     secure: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
+    cnames: dict[str, str] = field(default_factory=dict)
     policies: StsPolicies | None = None
 
     def __post_init__(self) -> None:
@@ -366,7 +369,7 @@ class World:
         self.directory.add("kim@example.test", name="Kim")
 
     async def __aenter__(self) -> Self:
-        names = Names(self.zone, self.secure, self.dead)
+        names = Names(self.zone, self.secure, self.dead, self.cnames)
         self.relay = Relay(
             self.options,
             names,  # type: ignore[arg-type]
