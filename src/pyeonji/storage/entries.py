@@ -42,6 +42,12 @@ MAX_ANNOTATION_OCTETS: Final = 65536
 MAX_ANNOTATIONS: Final = 1000
 """Annotations of one mailbox, and of the account itself."""
 
+MAX_GUEST_ANNOTATIONS: Final = 20
+"""Those that another user may have for themselves on one mailbox, besides."""
+
+GUEST: Final = "/user:"
+"""Such annotations are named `/user:<account id>/private/…`."""
+
 UidRanges = Sequence[tuple[int, int]]
 """Inclusive (first, last) pairs, ascending, not overlapping."""
 

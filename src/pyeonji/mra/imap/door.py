@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.base.clock import SystemClock
 from pyeonji.message.prepare import prepare as prepare_message
+from pyeonji.mra.imap import places
 from pyeonji.mra.imap.append import JOINS
 from pyeonji.mra.imap.errors import REFUSALS, refuse
 from pyeonji.mra.imap.handlers import HANDLERS
@@ -50,6 +51,22 @@ NUMBERED: Final = frozenset(
 )
 """Commands that speak of sequence numbers where UID is not before them."""
 
+_IN_SELECTED: Final = frozenset(
+    {
+        commands.Append,
+        commands.Close,
+        commands.Copy,
+        commands.Expunge,
+        commands.Fetch,
+        commands.MultiSearch,
+        commands.Search,
+        commands.Sort,
+        commands.Store,
+        commands.Thread,
+    }
+)
+"""Commands that read or change the selected mailbox."""
+
 _REFUSABLE: Final = tuple(REFUSALS)
 
 
@@ -63,6 +80,20 @@ def _tag_of(session: Session, event: Any) -> bytes:
     if isinstance(event, commands.SaslResponse):
         return session.sasl_tag
     return session.append_tag
+
+
+async def _handle(session: Session, event: Any) -> None:
+    """Do what was asked. Raises what `REFUSALS` has, and Gone."""
+    kind = type(event)
+    if kind in NUMBERED and session.enabled.uid_only and not event.by_uid:
+        raise UidRequired
+    if session.has_selected and kind in _IN_SELECTED:
+        await places.recheck(session)
+    if kind in SLOW:
+        with told(session, event):
+            await HANDLERS[kind](session, event)
+    else:
+        await HANDLERS[kind](session, event)
 
 
 class ImapDoor:
@@ -92,18 +123,11 @@ class ImapDoor:
         if type(event) is not commands.Refused:
             session.bad_commands = 0
         tag = _tag_of(session, event)
-        kind = type(event)
         session.answering = True
         if session.notifier is not None:
             session.notifier.before(event)
         try:
-            if kind in NUMBERED and session.enabled.uid_only and not event.by_uid:
-                raise UidRequired
-            if kind in SLOW:
-                with told(session, event):
-                    await HANDLERS[kind](session, event)
-            else:
-                await HANDLERS[kind](session, event)
+            await _handle(session, event)
             if session.notifier is not None:
                 await session.notifier.after(event)
         except _REFUSABLE as error:

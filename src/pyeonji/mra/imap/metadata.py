@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.mra.imap import places
 from pyeonji.protocol.imap import responses
+from pyeonji.storage.entries import GUEST
 from pyeonji.storage.errors import NoteTooLarge, TooManyNotes
 from pyeonji.storage.mailboxes import MAX_ANNOTATION_OCTETS
 
@@ -31,7 +32,7 @@ def _key(session: Session, place: Place | None, entry: str) -> str:
     """The name under which storage keeps an entry of this user."""
     if place is not None and entry.startswith(PRIVATE):
         owner = places.user_of(session).id
-        return entry if owner == place.owner.id else f"/user:{owner}{entry}".casefold()
+        return entry if owner == place.owner.id else f"{GUEST}{owner}{entry}".casefold()
     return entry
 
 
@@ -49,8 +50,8 @@ def visible(
 ) -> dict[str, bytes]:
     """Of a mailbox's entries those of this user and the shared ones."""
     if places.user_of(session).id == place.owner.id:
-        return {k: v for k, v in found.items() if not k.startswith("/user:")}
-    mine = f"/user:{places.user_of(session).id}".casefold()
+        return {k: v for k, v in found.items() if not k.startswith(GUEST)}
+    mine = f"{GUEST}{places.user_of(session).id}".casefold()
     own = {k[len(mine) :]: v for k, v in found.items() if k.startswith(f"{mine}/")}
     return own | {k: v for k, v in found.items() if k.startswith("/shared/")}
 

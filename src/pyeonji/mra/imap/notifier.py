@@ -263,7 +263,7 @@ class Notifier:
         for name, place in names.places.items():
             self._watch(place.account)
             kept: dict[str, bytes] = {}
-            if NOTES in self._events(name, names):
+            if place.has("r") and NOTES in self._events(name, names):
                 kept = await metadata.of_place(session, place)
             picture.known[name] = Known(place, kept)
         return picture

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pyeonji.mra.imap import rights
+from pyeonji.mra.imap.selected import Gone
 from pyeonji.storage.errors import MailboxIsFixed, NoSuchAccount, NoSuchMailbox
 from pyeonji.storage.names import domain_of
 
@@ -131,6 +132,28 @@ async def rights_in(
             return rights.ALL
     granted = await account.rights(mailbox_id)
     return rights.effective(granted, rights.identifiers(user)) if granted else ""
+
+
+async def recheck(session: Session) -> None:
+    """See that the user may still do in the selected mailbox what they could.
+
+    Who loses rights loses them at once, although RFC 4314 §4 would let them go
+    on until the next SELECT. New rights count from then.
+
+    Raises:
+        Gone: they may not read it any more, or it is not there.
+    """
+    selected = session.selected
+    account = selected.account
+    if account.id == session.account.id:
+        return
+    owner = await session.house.directory.account(account.id)
+    if owner is None:
+        raise Gone
+    has = await rights_in(session, account, owner, selected.mailbox_id)
+    if "r" not in has:
+        raise Gone
+    selected.keep_rights(has)
 
 
 async def find(session: Session, name: str, needed: str = "") -> Place:

@@ -20,6 +20,9 @@ VIRTUAL: Final = {"c": "kx", "d": "te"}
 ANY: Final = frozenset("lrikxa")
 """One of these is needed for MYRIGHTS (RFC 4314 §4)."""
 
+WRITING: Final = frozenset("iestw")
+"""With none of these a mailbox is selected read-only (RFC 4314 §5.2)."""
+
 ANYONE: Final = "anyone"
 AUTHENTICATED: Final = "authenticated"
 ADMINISTRATORS: Final = "administrators"

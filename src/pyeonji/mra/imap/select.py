@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pyeonji.mra.imap import places
 from pyeonji.mra.imap.changed import resynchronize
 from pyeonji.mra.imap.limiting import limited
+from pyeonji.mra.imap.rights import WRITING
 from pyeonji.mra.imap.selected import Selected, UidRequired
-from pyeonji.mra.imap.shared_flags import WRITING, permanent_flags
+from pyeonji.mra.imap.shared_flags import permanent_flags
 from pyeonji.mra.imap.uid_map import UidMap
 
 if TYPE_CHECKING:

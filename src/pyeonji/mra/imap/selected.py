@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.mra.imap.contexts import Contexts
-from pyeonji.mra.imap.rights import ALL
+from pyeonji.mra.imap.rights import ALL, WRITING, ordered
 from pyeonji.mra.imap.uid_map import UidMap, expunge_numbers
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.responses import RECENT
@@ -37,7 +37,7 @@ class UidRequired(Exception):
 
 
 class Gone(Exception):
-    """The selected mailbox was deleted."""
+    """The selected mailbox was deleted, or may not be read any more."""
 
 
 class Selected:
@@ -84,6 +84,13 @@ class Selected:
     def account_id(self) -> AccountId:
         """Whose mailbox it is."""
         return self.account.id
+
+    def keep_rights(self, has: str) -> None:
+        """Of the rights at the time of SELECT, only these are left."""
+        left = ordered(set(self.rights) & set(has))
+        if left != self.rights:
+            self.rights = left
+            self.read_only = self.read_only or not WRITING & set(left)
 
     # -- what a client names
 

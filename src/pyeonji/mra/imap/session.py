@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.mra.imap import places
 from pyeonji.mra.imap.enabled import Enabled
 from pyeonji.mra.imap.unanswered import Unanswered
 from pyeonji.protocol.imap import responses
@@ -218,6 +219,7 @@ class Session:
         ):
             self.tell_mod_seq()
             return
+        await places.recheck(self)
         told = await selected.refresh(expunges=expunges)
         if told:
             self.connection.write(told)

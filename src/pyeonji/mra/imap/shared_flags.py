@@ -24,9 +24,6 @@ _NEEDED: Final = (("s", SEEN), ("t", DELETED), ("w", ANSWERED | FLAGGED | DRAFT)
 
 ALL_BITS: Final = SEEN | DELETED | ANSWERED | FLAGGED | DRAFT
 
-WRITING: Final = frozenset("iestw")
-"""With none of these a mailbox is selected read-only (RFC 4314 §5.2)."""
-
 
 def settable(rights: str) -> int:
     """Bits of the system flags that may be changed."""

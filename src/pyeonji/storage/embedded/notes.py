@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.storage.entries import MAX_ANNOTATION_OCTETS, MAX_ANNOTATIONS
+from pyeonji.storage.entries import (
+    GUEST,
+    MAX_ANNOTATION_OCTETS,
+    MAX_ANNOTATIONS,
+    MAX_GUEST_ANNOTATIONS,
+)
 from pyeonji.storage.errors import NoteTooLarge, TooManyNotes
 
 if TYPE_CHECKING:
@@ -81,10 +86,29 @@ def annotate(
                 " ON CONFLICT DO UPDATE SET value = excluded.value",
                 (number, name.casefold(), value),
             )
-    held = "SELECT count(*) FROM annotations WHERE mailbox = ?"
-    if connection.execute(held, (number,)).get > MAX_ANNOTATIONS:
-        raise TooManyNotes(f"more than {MAX_ANNOTATIONS} annotations")
+    for guest in {_guest(name) for name in changes}:
+        _check_count(connection, number, guest)
     _note(ledger, mailbox_id)
+
+
+def _guest(name: str) -> str:
+    """Whose own annotation of another's mailbox it is; "" for all others."""
+    if not name.startswith(GUEST):
+        return ""
+    return name[: name.find("/", len(GUEST)) + 1].casefold()
+
+
+def _check_count(connection: Database, number: int, guest: str) -> None:
+    """Raises TooManyNotes: what guests note down takes no room from the owner."""
+    held = "SELECT count(*) FROM annotations WHERE mailbox = ? AND "
+    if guest:
+        most, held = MAX_GUEST_ANNOTATIONS, held + "substr(name, 1, ?) = ?"
+        count = connection.execute(held, (number, len(guest), guest)).get
+    else:
+        most, held = MAX_ANNOTATIONS, held + "substr(name, 1, ?) <> ?"
+        count = connection.execute(held, (number, len(GUEST), GUEST)).get
+    if count > most:
+        raise TooManyNotes(f"more than {most} annotations")
 
 
 def check_values(changes: Mapping[str, bytes | None]) -> None:
