@@ -132,7 +132,7 @@ class House:
         self.pen.close()
         await self.store.close()
 
-    async def listen(self, kind: DoorKind) -> int:
+    async def listen(self, kind: DoorKind, peer: tuple[str, int] | None = None) -> int:
         numbers = count(1)
         loop = asyncio.get_running_loop()
 
@@ -143,6 +143,7 @@ class House:
                 loop=loop,
                 tls_context=self.context,
                 on_end=self.connections.discard,
+                peer=peer,
             )
             self.connections.add(made)
             return made

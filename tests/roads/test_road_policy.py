@@ -1,5 +1,6 @@
 """What policy decides is what happens to clients and letters."""
 
+import asyncio
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -7,14 +8,16 @@ from tests.roads.smtp_house import Client, House, play
 
 from pyeonji.base.clock import Clock
 from pyeonji.base.dns import DnsAnswer, DnsStatus
+from pyeonji.base.rates import Rate
 from pyeonji.mta.policy.lists import DnsList
 from pyeonji.mta.policy.options import PolicyOptions
-from pyeonji.mta.policy.rates import Rate
 from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.receive.receiver import DoorKind
 from pyeonji.storage.entries import SpecialUse
 
-ZONE = {("bad.example.dbl.example", "A"): ("127.0.1.2",)}
+ZONE: dict[tuple[str, str], tuple[str, ...]] = {
+    ("bad.example.dbl.example", "A"): ("127.0.1.2",)
+}
 
 
 async def ask(name: str, kind: str) -> DnsAnswer:
@@ -125,3 +128,76 @@ def test_xclient_begins_again_as_another(tmp_path: Path) -> None:
         await client.close()
 
     play(tmp_path, scene, judge=with_list("reject"))  # type: ignore[arg-type]
+
+
+def test_who_speaks_before_the_greeting_is_turned_away(tmp_path: Path) -> None:
+    """A client waits for the greeting (RFC 5321 §4.3.1)."""
+
+    def make(clock: Clock) -> Judge:
+        return Judge(PolicyOptions(banner_delay_s=0.2), clock=clock)
+
+    async def scene(house: House) -> None:
+        port = await house.listen(DoorKind(), peer=("192.0.2.7", 4711))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"EHLO spam.example\r\nMAIL FROM:<x@spam.example>\r\n")
+        early = Client(reader, writer)
+        assert (await early.reply()).startswith("554 5.7.1 ")
+        assert (await early.reply()).startswith("503 ")
+        await early.close()
+        client = await Client.open(port)  # it hears 220 first
+        await client.say("EHLO there.example", "250")
+        await client.letter("x@there.example", "kim@example.test")
+        await client.close()
+        gone = await asyncio.open_connection("127.0.0.1", port)
+        gone[1].close()
+        assert len(await house.inbox(house.kim)) == 1
+
+    play(tmp_path, scene, judge=make)
+
+
+def test_greylisting_of_triplets(tmp_path: Path) -> None:
+    """RFC 6647 §2.4: the same network, sender and recipient come again later."""
+
+    def make(clock: Clock) -> Judge:
+        options = PolicyOptions(greylist=True, remember_senders=True)
+        return Judge(options, clock=clock, ask=ask)
+
+    async def scene(house: House) -> None:
+        judge = house.receiver.judge
+        judge.strangers = house.store.strangers
+        ports = [
+            await house.listen(DoorKind(), peer=(address, 25))
+            for address in ("192.0.2.7", "192.0.2.200", "198.51.100.1")
+        ]
+
+        async def rcpt(port: int, expected: str, sender: str = "x@a.example") -> None:
+            client = await Client.open(port)
+            await client.say("EHLO there.example", "250")
+            await client.say(f"MAIL FROM:<{sender}>", "250")
+            await client.say("RCPT TO:<nobody@example.test>", "550 5.1.1")
+            await client.say("RCPT TO:<Kim@example.test>", expected)
+            if expected == "250":
+                await client.say("DATA", "354")
+                await client.say(b"Subject: x\r\n\r\nhi\r\n.", "250")
+            await client.close()
+
+        await rcpt(ports[0], "450 4.7.1")
+        house.clock.advance(59)
+        await rcpt(ports[0], "450 4.7.1")
+        house.clock.advance(1)
+        await rcpt(ports[1], "250")  # another host of the same /24
+        await rcpt(ports[2], "450 4.7.1")
+        await rcpt(ports[0], "250", "y@a.example")  # known from now on
+        await rcpt(ports[0], "250")
+        # SPF vouches for the domain: its hosts stand for one another
+        ZONE["spf.example", "TXT"] = (
+            "v=spf1 ip4:192.0.2.0/24 ip4:198.51.100.0/24 -all",
+        )
+        await rcpt(ports[0], "450 4.7.1", "z@spf.example")
+        house.clock.advance(60)
+        await rcpt(ports[2], "250", "z@spf.example")
+        events = await house.store.office.trace("x@a.example")
+        seen = [e.facts.get("first_seen", "") for e in events if "client" in e.facts]
+        assert seen == ["yes", ""]
+
+    play(tmp_path, scene, judge=make)

@@ -171,6 +171,11 @@ class Connection(asyncio.Protocol):
                 data = self._deflate.deflated(data)
             self._transport.write(data)
 
+    def resume(self) -> None:
+        """Go on: the door's machine has something to say that nobody asked for."""
+        if self._answering is None and not self._closing:
+            self._pump()
+
     async def drain(self) -> None:
         """Send what is queued; wait while the peer is slow to read.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import time
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from pyeonji.base.networks import within
+from pyeonji.base.networks import network_key, within
+from pyeonji.base.rates import NO_LIMIT, Rate, Rates
 from pyeonji.net.connection import Connection, Door
 from pyeonji.net.proxy import BadHeader, receive
 from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S
@@ -38,6 +40,7 @@ class Limits:
     """How many connections one listener of one process takes."""
 
     connections: int = 10_000
+    rate: Rate = NO_LIMIT  # new ones of a network, /24 or /64; loopback has none
     per_network: int = 50  # an IPv4 address, an IPv6 /64; loopback is not counted
 
 
@@ -126,6 +129,7 @@ class Listener:
         self._limits = limits
         self._new_id = new_id
         self._networks: Counter[str] = Counter()
+        self._rates = Rates(limits.rate)
         self._server: asyncio.Server | None = None
         self._proxies = proxies
         self._accepting: asyncio.Task[None] | None = None
@@ -217,7 +221,13 @@ class Listener:
         if network is not None:
             self._networks[network] += 1
         if len(self.connections) > self._limits.connections or (
-            network is not None and self._networks[network] > self._limits.per_network
+            network is not None
+            and (
+                self._networks[network] > self._limits.per_network
+                or not self._rates.count(
+                    network_key(connection.peer_address), time.monotonic()
+                )
+            )
         ):
             log.warning(
                 "connection.refused", listener=self.name, peer=connection.peer_address

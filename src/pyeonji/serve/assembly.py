@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.clock import SystemClock
 from pyeonji.base.ids import letter_ids
+from pyeonji.base.rates import Rate
 from pyeonji.mda import lmtp
 from pyeonji.mda.aliases import Aliases
 from pyeonji.mda.deliver import Deliverer
@@ -138,6 +139,7 @@ class Station:
                     limits=Limits(
                         connections=limits.connections,
                         per_network=limits.connections_per_network,
+                        rate=Rate(*limits.connection_rate),
                     ),
                     new_id=new_id,
                     proxies=settings.proxy,
@@ -276,7 +278,13 @@ class Station:
                 send=self._send_own,
             )
             self._begin_chore(reporter.run())
-        self._judge = make_judge(configuration, self._clock, resolver.ask, self._hooks)
+        self._judge = make_judge(
+            configuration,
+            self._clock,
+            resolver.ask,
+            self._hooks,
+            self._store.strangers,
+        )
 
     def _sts(
         self, configuration: Configuration, resolver: Resolver

@@ -45,6 +45,7 @@ from pyeonji.serve.values import (
     one_of,
     path,
     positive,
+    rate,
     text,
     texts,
 )
@@ -144,6 +145,7 @@ class LimitSettings:
     recipients: int = MAX_RECIPIENTS
     connections: int = 10_000
     connections_per_network: int = 50
+    connection_rate: tuple[int, float] = (0, 60.0)  # count, seconds; of a network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +317,7 @@ class _Reader:
             recipients=positive,
             connections=positive,
             connections_per_network=positive,
+            connection_rate=rate,
         )
         if "message_size" in limits:
             limits["message_octets"] = limits.pop("message_size")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pyeonji.base.rates import Rate
 from pyeonji.mta.hooks.milter import Milter
 from pyeonji.mta.hooks.milter_link import Links, MilterOptions
 from pyeonji.mta.hooks.python import PythonHook, PythonOptions, load
 from pyeonji.mta.hooks.rspamd import Rspamd, RspamdOptions
 from pyeonji.mta.policy.lists import DnsList, answer_range
 from pyeonji.mta.policy.options import PolicyOptions
-from pyeonji.mta.policy.rates import Rate
 from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.trust.options import TrustOptions
 from pyeonji.serve.values import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.hooks.session import Hook
     from pyeonji.mta.receive.judging import Ask
     from pyeonji.serve.configuration import Configuration
+    from pyeonji.storage.strangers import Strangers
 
     Table = Callable[..., dict[str, Any]]
 
@@ -46,6 +47,7 @@ def make_judge(
     clock: Clock,
     ask: Ask,
     python: Sequence[PythonHook] = (),
+    strangers: Strangers | None = None,
 ) -> Judge:
     """Policy of one worker, with the hooks that the operator wants."""
     hooks: list[Hook] = []
@@ -53,7 +55,9 @@ def make_judge(
         hooks.append(Rspamd(configuration.rspamd))
     hooks += [Milter(Links(each)) for each in configuration.milters]
     hooks += python
-    return Judge(configuration.policy, clock=clock, ask=ask, hooks=hooks)
+    return Judge(
+        configuration.policy, clock=clock, ask=ask, hooks=hooks, strangers=strangers
+    )
 
 
 def load_hooks(configuration: Configuration) -> list[PythonHook]:
@@ -100,6 +104,9 @@ def read_policy(table: Table, tree: Any, hostname: str) -> PolicyOptions:
         early_talkers=_WORD,
         own_name=_WORD,
         banner_delay=duration_s,
+        greylist=boolean,
+        greylist_delay=duration_s,
+        remember_senders=boolean,
         letter_rate=_rate,
         recipient_rate=_rate,
         max_unknown_recipients=positive,
@@ -107,7 +114,7 @@ def read_policy(table: Table, tree: Any, hostname: str) -> PolicyOptions:
         list_time=duration_s,
         list=list,
     )
-    for name in ("banner_delay", "tarpit", "list_time"):
+    for name in ("banner_delay", "greylist_delay", "tarpit", "list_time"):
         if name in wanted:
             wanted[f"{name}_s"] = wanted.pop(name)
     dmarc = wanted.pop("dmarc", "obey")

@@ -87,7 +87,7 @@ class Echo:
 class House:
     """A listener with echo doors on a free port."""
 
-    def __init__(self, context: ssl.SSLContext | None = None, **limits: int) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None, **limits: Any) -> None:
         self.doors: list[Echo] = []
         (bound,) = bind("127.0.0.1", 0, copies=1)
         self.port = bound.getsockname()[1]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pyeonji.mta.policy.rates import Rate
+from pyeonji.base.rates import Rate
 from pyeonji.mta.trust.options import TrustOptions
 from pyeonji.serve.configuration import ConfigurationError, parse
 

@@ -2,6 +2,6 @@
 
 `facts` says what is known, `decision` what can be done, `rules` holds the
 functions between, each with a reason that a person can read. Pure: what must be
-asked is asked by yielding (`lists`), time is an argument (`rates`, `greylist`).
+asked is asked by yielding (`lists`), time is an argument (`base.rates`).
 `mta.receive.judging` finds the facts out and does what is decided.
 """

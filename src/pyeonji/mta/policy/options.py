@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyeonji.base.networks import within
-from pyeonji.mta.policy.rates import NO_LIMIT, Rate
+from pyeonji.base.rates import NO_LIMIT, Rate
 
 if TYPE_CHECKING:
     from pyeonji.base.networks import Network
@@ -31,9 +31,10 @@ class PolicyOptions:
     lists: tuple[DnsList, ...] = ()
     list_time_s: float = 5.0  # how long lists may take, all together
     greylist: bool = False
-    greylist_delay_s: float = 300.0
-    greylist_window_s: float = 2 * 86400.0
+    greylist_delay_s: float = 60.0  # RFC 6647 §5: a minute to a day
+    greylist_window_s: float = 86400.0
     greylist_keep_s: float = 36 * 86400.0
+    remember_senders: bool = False  # who never wrote before is a fact of a letter
     banner_delay_s: float = 0.0
     letter_rate: Rate = NO_LIMIT  # of a network, /24 or /64
     recipient_rate: Rate = NO_LIMIT

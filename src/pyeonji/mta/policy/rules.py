@@ -57,7 +57,7 @@ def listed(facts: Facts, options: PolicyOptions) -> Decision | None:  # noqa: AR
 
 
 def greylisted(facts: Facts, options: PolicyOptions) -> Decision | None:
-    """An unknown triplet comes again later (RFC 6647 §2.3).
+    """An unknown triplet comes again later (RFC 6647 §2.4).
 
     SPF that passes lets it in, and so does a list that vouches.
     """

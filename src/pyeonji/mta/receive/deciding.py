@@ -56,6 +56,8 @@ async def decide(
             visit.message(new.reverse_path, tuple(transaction.asked), checks),
         )
     )
+    if visit.is_stranger and await visit.judge.is_new(new.reverse_path):
+        new = replace(new, facts={**new.facts, "first_seen": "yes"})
     sessions = visit.sessions()
     if sessions and not decision.refuses:
         new, decision = await _ask_hooks(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from pyeonji.base.networks import parsed
 from pyeonji.mta.hooks.session import Peer
 from pyeonji.mta.receive import (
     inquiries,
@@ -21,6 +22,7 @@ from pyeonji.mta.receive import (
     signing_in,
     turning,
 )
+from pyeonji.mta.receive.hush import Hush
 from pyeonji.mta.receive.inspect import Refusal
 from pyeonji.mta.receive.transaction import Transaction
 from pyeonji.mta.receive.wishes import wishes_of
@@ -66,7 +68,7 @@ class Door:
     """Answers one client."""
 
     __slots__ = (
-        "account", "connection", "exchange", "machine", "receiver", "smtp",
+        "account", "connection", "exchange", "hushed", "machine", "receiver", "smtp",
         "transaction", "turned", "visit",
     )  # fmt: skip
 
@@ -89,7 +91,35 @@ class Door:
         self.transaction: Transaction | None = None
         self.turned: turning.TurnedStream | None = None
         self.visit = receiver.judge.visit(peer_of(connection, options))
-        self.smtp.greet()
+        self.hushed: asyncio.TimerHandle | None = None
+        delay_s = receiver.judge.options.banner_delay_s
+        if delay_s and self._is_made_to_wait():
+            hush = Hush()
+            self.machine = hush
+            loop = asyncio.get_running_loop()
+            self.hushed = loop.call_later(delay_s, self._speak, hush)
+        else:
+            self.smtp.greet()
+
+    def _is_made_to_wait(self) -> bool:
+        """Not our users, and not who is here on this machine."""
+        address = parsed(self.connection.peer_address)
+        here = address is None or address.is_loopback
+        return self.visit.is_stranger and not here and not self.visit.peer.submission
+
+    def _speak(self, hush: Hush) -> None:
+        """Greet a client that had to wait, or turn it away if it did not."""
+        self.hushed = None
+        self.machine = self.smtp
+        self.visit.early = bool(hush.heard)
+        decision = self.visit.connect()
+        if decision.refuses:
+            code = 554 if decision.code >= 500 else 421  # RFC 5321 §3.1
+            self.smtp.turn_away(code, decision.status, decision.text)
+        else:
+            self.smtp.greet()
+        self.smtp.receive_data(bytes(hush.heard))
+        self.connection.resume()
 
     async def answer(self, event: Any) -> None:
         """Answer one event of the machine."""
@@ -111,6 +141,8 @@ class Door:
         """Throw away what will not become a letter."""
         self.drop()
         self.visit.close()
+        if self.hushed is not None:
+            self.hushed.cancel()
         if self.turned is not None:
             self.turned.lost()
 

@@ -9,17 +9,21 @@ knows whom a refused letter was for. What is counted is counted for each worker.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
-from pyeonji.base.networks import network_key
+from pyeonji.base.networks import network_key, parsed
+from pyeonji.base.rates import Rates
 from pyeonji.mta.policy.decision import ACCEPT, Decision, defer, strongest
 from pyeonji.mta.policy.facts import NOT_CHECKED, Checks, Facts, Stage
 from pyeonji.mta.policy.lists import DnsList, is_sound, look_up
-from pyeonji.mta.policy.rates import Rates
 from pyeonji.mta.policy.rules import judge
+from pyeonji.mta.trust.spf import SpfResult, check_spf
+from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.names import canonical, domain_of
+from pyeonji.storage.strangers import GreyTimes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.hooks.session import Hook, Peer, Session
     from pyeonji.mta.policy.lists import Listing
     from pyeonji.mta.policy.options import PolicyOptions
+    from pyeonji.storage.strangers import Strangers
 
     Ask = Callable[[str, str], Awaitable[DnsAnswer]]
 
@@ -69,6 +74,7 @@ class Judge:
         clock: Clock,
         ask: Ask | None = None,
         hooks: Sequence[Hook] = (),
+        strangers: Strangers | None = None,
     ) -> None:
         """Nothing is asked yet.
 
@@ -77,10 +83,12 @@ class Judge:
             clock: the time.
             ask: DNS; None: lists are not asked.
             hooks: asked after the rules, in this order.
+            strangers: what is remembered; None: nothing is greylisted.
         """
         self.options = options
         self.hooks = tuple(hooks)
         self.clock = clock
+        self.strangers = strangers
         self._ask = ask
         self._sound: dict[str, tuple[float, bool]] = {}
         self.letters = Rates(options.letter_rate)
@@ -113,6 +121,57 @@ class Judge:
         if found is None or not await self._is_sound(dns_list):
             return None
         return found
+
+    async def grey_since(
+        self, peer: Peer, reverse_path: str, recipient: str
+    ) -> float | None:
+        """How long a triplet is known; None: greylisting lets it pass.
+
+        Where SPF vouches for the sender's domain, the domain stands for the
+        network: it may come again from another of its hosts.
+        """
+        options = self.options
+        if self.strangers is None or not options.greylist:
+            return None
+        now = self.clock.time()
+        client = network_key(peer.address)
+        address = parsed(peer.address)
+        if self._ask is not None and address is not None:
+            spf = check_spf(
+                address,
+                helo=peer.helo,
+                mail_from=reverse_path,
+                receiver=peer.hostname,
+                unix_second=int(now),
+            )
+            verdict = await drive(spf, self._ask)
+            if verdict.result is SpfResult.PASS:
+                client = f"domain {verdict.domain}"
+        times = GreyTimes(
+            delay_s=options.greylist_delay_s,
+            window_s=options.greylist_window_s,
+            keep_s=options.greylist_keep_s,
+        )
+        try:
+            return await self.strangers.grey(
+                client, reverse_path, canonical(recipient), now, times
+            )
+        except StorageUnavailable:
+            log.exception("policy.greylist_unavailable")
+            return None
+
+    async def is_new(self, reverse_path: str) -> bool:
+        """Whether nobody wrote under this address before."""
+        options = self.options
+        if self.strangers is None or not options.remember_senders or not reverse_path:
+            return False
+        try:
+            return await self.strangers.first_seen(
+                canonical(reverse_path), self.clock.time(), options.greylist_keep_s
+            )
+        except StorageUnavailable:
+            log.exception("policy.senders_unavailable")
+            return False
 
     async def _is_sound(self, dns_list: DnsList) -> bool:
         now = self.clock.monotonic()
@@ -193,7 +252,8 @@ class Visit:
 
     def _stand(self, decision: Decision) -> Decision:
         """What was decided of the client concerns all its letters."""
-        self.standing = strongest((self.standing, decision))
+        if not decision.refuses:  # it may say hello again by a better name
+            self.standing = strongest((self.standing, decision))
         return self.told(decision)
 
     async def mail(self, reverse_path: str) -> Decision:
@@ -230,7 +290,7 @@ class Visit:
         """A recipient whom we would take, or do not know."""
         decision = ACCEPT
         if self.is_stranger:
-            decision = await self._rules_for(reverse_path, recipient)
+            decision = await self._rules_for(reverse_path, recipient, known=known)
         if known and not decision.refuses:
             for session in self.sessions():
                 said = await as_task(session.rcpt(recipient))
@@ -239,7 +299,9 @@ class Visit:
                     break
         return self.told(decision, sender=reverse_path, recipient=recipient)
 
-    async def _rules_for(self, reverse_path: str, recipient: str) -> Decision:
+    async def _rules_for(
+        self, reverse_path: str, recipient: str, *, known: bool
+    ) -> Decision:
         judge_ = self.judge
         now = judge_.clock.monotonic()
         if not judge_.recipients.count(network_key(self.peer.address), now):
@@ -257,7 +319,13 @@ class Visit:
             recipients=(recipient,),
             listings=listings,
         )
-        return judge(facts, judge_.options)
+        decision = judge(facts, judge_.options)
+        if decision.refuses or not known:
+            return decision
+        since = await judge_.grey_since(self.peer, reverse_path, recipient)
+        if since is None:
+            return decision
+        return judge(replace(facts, grey_since=since), judge_.options)
 
     async def _listings(self, reverse_path: str) -> tuple[Listing, ...]:
         found: tuple[Listing, ...] = ()

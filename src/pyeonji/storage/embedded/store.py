@@ -24,6 +24,7 @@ from pyeonji.storage.embedded.queue import EmbeddedQueue
 from pyeonji.storage.embedded.reportrecords import EmbeddedReportRecords
 from pyeonji.storage.embedded.searching import Searcher
 from pyeonji.storage.embedded.sqlite import connect, errors_named, make_folder
+from pyeonji.storage.embedded.strangers import EmbeddedStrangers
 from pyeonji.storage.embedded.suppressions import EmbeddedSuppressions
 from pyeonji.storage.embedded.threads import Mailbag
 from pyeonji.storage.embedded.tlsrecords import EmbeddedTlsRecords
@@ -179,6 +180,7 @@ class Store:
         queue: this worker's letters (None for the command line).
         office: all workers' letters.
         suppressions: addresses elsewhere that are known not to exist.
+        strangers: what is remembered of those who bring mail.
         tls: what is known of TLS with other hosts.
         reports: reports of others, and what we saw of their domains.
         sealer: for credentials that keep the password sealed.
@@ -225,6 +227,7 @@ class Store:
             self._queue = EmbeddedQueue(queues, worker, clock, mailbag, self._threads)
             self._notices.on_queue = self._queue.changed_elsewhere
         self.suppressions = EmbeddedSuppressions(data / "suppressed.db", self._threads)
+        self.strangers = EmbeddedStrangers(data / "strangers.db", self._threads)
         self.office = EmbeddedOffice(
             queues, clock, self._threads, self._notices.tell_queue
         )
@@ -266,6 +269,7 @@ class Store:
         self._threads.shutdown(wait=True)
         self.directory.close()
         self.suppressions.close()
+        self.strangers.close()
         if self._release is not None:
             self._release()
 

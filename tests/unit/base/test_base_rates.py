@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyeonji.base.networks import network_key
-from pyeonji.mta.policy.rates import Rate, Rates
+from pyeonji.base.rates import Rate, Rates
 
 
 def test_a_bucket_fills_and_empties() -> None:
