@@ -10,9 +10,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_REMEMBERED: Final = 4096
-"""Addresses whose membership in networks is remembered."""
+"""Addresses that are remembered, and which networks they are in."""
 
 
+@lru_cache(maxsize=MAX_REMEMBERED)
 def parsed(address: str) -> Address | None:
     """An address; IPv4 in IPv6 is IPv4. None: it is none."""
     try:

@@ -189,14 +189,14 @@ async def check_all(
     late = f"no answer from DNS within {options.time_s:g} s"
     address = parsed(client.address) if client is not None else None
     asking: list[_Asking[Any]] = [
-        _Asking(letter.check_dkim(now), known, _late_dkim(letter, late)),
-        _Asking(letter.check_arc(), known, _late_arc(letter, late)),
+        _Asking(letter.check_dkim(now), known, lambda: _late_dkim(letter, late)),
+        _Asking(letter.check_arc(), known, lambda: _late_arc(letter, late)),
     ]
     if client is not None and address is not None:
         asking += _of_client(client, address, options, now, known, late)
     waits = any(each.waits for each in asking)
     if waits and len(author.domains) == 1 and not options.suffix_list:
-        asking.append(_Asking(_walked(author.domains[0]), known, None))
+        asking.append(_Asking(_walked(author.domains[0]), known, lambda: None))
     await _answered(asking, ask, deadline)
     dkim, arc = asking[0].value, asking[1].value
     spf = asking[2].value if address is not None else None
@@ -205,12 +205,15 @@ async def check_all(
         identifiers(spf, dkim),
         organizational=suffix_domain if options.suffix_list else None,
     )
-    unsaid = DmarcVerdict(
-        result=DmarcResult.TEMPERROR,
-        reason=late,
-        domain="".join(author.domains[:1]),
+    dmarc = _Asking(
+        inquiry,
+        known,
+        lambda: DmarcVerdict(
+            result=DmarcResult.TEMPERROR,
+            reason=late,
+            domain="".join(author.domains[:1]),
+        ),
     )
-    dmarc = _Asking(inquiry, known, unsaid)
     await _answered([dmarc], ask, deadline)
     return Verdicts(
         dkim=dkim,
@@ -241,7 +244,7 @@ def _of_client(
         _Asking(
             spf,
             known,
-            SpfVerdict(
+            lambda: SpfVerdict(
                 result=SpfResult.TEMPERROR,
                 reason=late,
                 identity="mailfrom" if client.mail_from else "helo",
@@ -251,7 +254,7 @@ def _of_client(
         _Asking(
             check_iprev(address),
             known,
-            IprevVerdict(result=IprevResult.TEMPERROR, reason=late),
+            lambda: IprevVerdict(result=IprevResult.TEMPERROR, reason=late),
         ),
     ]
 
@@ -287,15 +290,19 @@ def _late_arc(letter: SignedLetter, reason: str) -> ArcVerdict:
 class _Asking(Generic[T]):
     """An inquiry that goes as far as what is remembered leads.
 
-    `value` is what it came to, or what stands for it until then.
+    `value` is what it came to; `unsaid` stands for it if it is too late.
     """
 
-    __slots__ = ("_inquiry", "_question", "value")
+    __slots__ = ("_inquiry", "_question", "_unsaid", "value")
 
-    def __init__(self, inquiry: Inquiry[T], known: Known, value: T) -> None:
+    value: T
+
+    def __init__(
+        self, inquiry: Inquiry[T], known: Known, unsaid: Callable[[], T]
+    ) -> None:
         self._inquiry = inquiry
         self._question: Question | None = None
-        self.value = value
+        self._unsaid = unsaid
         try:
             question = next(inquiry)
             while (answer := known(*question)) is not None:
@@ -309,6 +316,11 @@ class _Asking(Generic[T]):
         """Whether somebody must be asked."""
         return self._question is not None
 
+    def give_up(self) -> None:
+        """It was not answered in time."""
+        if self._question is not None:
+            self.value = self._unsaid()
+
     async def run(self, ask: Ask) -> None:
         """Ask until it knows."""
         question = self._question
@@ -318,10 +330,11 @@ class _Asking(Generic[T]):
                 question = self._inquiry.send(await ask(*question))
         except StopIteration as end:
             self.value = end.value
+            self._question = None
 
 
 async def _answered(asking: list[_Asking[Any]], ask: Ask, deadline: float) -> None:
-    """Let all of them run at once; those that are late keep what they had."""
+    """Let all of them run at once; those that are late give up."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(each.run(ask)) for each in asking if each.waits]
     if not tasks:
@@ -331,6 +344,8 @@ async def _answered(asking: list[_Asking[Any]], ask: Ask, deadline: float) -> No
         for task in tasks:
             if task.done():
                 task.result()
+        for each in asking:
+            each.give_up()
     finally:
         for task in tasks:
             task.cancel()

@@ -11,9 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 from pyeonji.base.dns import DnsStatus, Inquiry
+from pyeonji.base.networks import Address, parsed
 from pyeonji.mta.trust.domains import ascii_domain, can_be_asked
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_NAMES: Final = 10
 """Names of one address that are looked at (RFC 7208 §4.6.4)."""
@@ -51,11 +50,8 @@ def addresses_of(name: str, like: Address) -> Inquiry[list[Address] | None]:
         return None
     found: list[Address] = []
     for record in answer.records:
-        try:
-            address = ipaddress.ip_address(record)
-        except ValueError:
-            continue
-        if address.version == like.version:
+        address = parsed(record)
+        if address is not None and address.version == like.version:
             found.append(address)
     return found
 

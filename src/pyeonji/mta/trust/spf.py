@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.dns import DnsStatus, Inquiry
 from pyeonji.mta.trust.domains import MAX_NAME, ascii_domain, can_be_asked, is_within
-from pyeonji.mta.trust.iprev import Address, addresses_of, unmapped, validated_names
+from pyeonji.mta.trust.iprev import addresses_of, unmapped, validated_names
 from pyeonji.mta.trust.spf_macros import SpfSyntaxError, read_explanation
 from pyeonji.mta.trust.spf_record import Qualifier, read_record, select
 
 if TYPE_CHECKING:
+    from pyeonji.base.networks import Address
     from pyeonji.mta.trust.spf_macros import MacroString
     from pyeonji.mta.trust.spf_record import Directive, Record
 
