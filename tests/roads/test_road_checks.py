@@ -174,7 +174,7 @@ def test_forged_fields_go(tmp_path: Path, address: str) -> None:
 
 
 def test_who_is_not_checked(tmp_path: Path) -> None:
-    """Peers that are trusted keep their fields; users are nobody's business."""
+    """Peers that are trusted keep their fields; users may not say such things."""
     ours = b"Authentication-Results: mx.example.test; spf=pass\r\n"
 
     async def scene(house: House) -> None:
@@ -184,10 +184,11 @@ def test_who_is_not_checked(tmp_path: Path) -> None:
         client = await Client.open(house.submission)
         await client.say("EHLO p", "250")
         await client.login()
-        octets = HELLO.replace(b"lee@one.test", b"kim@example.test")
+        octets = ours + HELLO.replace(b"lee@one.test", b"kim@example.test")
         await client.letter("kim@example.test", "kim@example.test", octets)
         await client.close()
-        assert all(OURS + b"\r\n" not in x for x in await house.inbox(house.kim))
+        _, letter = await house.inbox(house.kim)
+        assert b"Authentication-Results" not in letter
 
     play(tmp_path, scene, checker=checker(trusted=(ip_network("192.0.2.0/24"),)))
 

@@ -125,8 +125,11 @@ class Checker:
         check = None
         if options.check and (options.private or not within(peer_address, PRIVATE)):
             check = Check(self, peer_address, header)
-        kept, _ = results.without_claims(header, self._ours)
-        return kept, check
+        return self.without_claims(header), check
+
+    def without_claims(self, header: bytes) -> bytes:
+        """The header without what only we may say (RFC 8601 §5)."""
+        return results.without_claims(header, self._ours)[0]
 
 
 class Check:

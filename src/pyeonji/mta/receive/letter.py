@@ -174,7 +174,7 @@ async def _judge(
 ) -> bytes | Refusal:
     """Look at the header; a submitted one comes back complete.
 
-    A stranger's comes back without what only we may say, and its checks begin.
+    All come back without what only we may say; a stranger's checks begin.
     """
     refusal = inspect_header(
         header,
@@ -183,12 +183,14 @@ async def _judge(
     )
     if refusal is not None:
         return refusal
+    checker = door.receiver.checker
     if door.account is None:
-        checker = door.receiver.checker
         if checker is not None:
             peer = door.connection.peer_address
             header, transaction.check = checker.begin(peer, header)
         return header
+    if checker is not None:  # nor may our users say it
+        header = checker.without_claims(header)
     return await door.receiver.submitter.complete(
         header,
         account=door.account,
