@@ -42,6 +42,7 @@ from pyeonji.serve.certificates import named_files
 from pyeonji.serve.configuration import Configuration, ConfigurationError
 from pyeonji.serve.contexts import Contexts
 from pyeonji.serve.policing import load_hooks, make_judge
+from pyeonji.serve.report_reading import ReportReader
 from pyeonji.serve.reporting import dmarc_reporter, tls_reporter
 from pyeonji.serve.websites import Websites
 from pyeonji.storage.embedded import Store, open_store
@@ -106,6 +107,7 @@ class Station:
             self._pen,
         )
         self._wire(start.configuration)
+        self._reader = ReportReader(store, clock)
         self._runner = self._make_runner()
         self._runner.start()
         new_id = connection_ids(start.number)
@@ -192,6 +194,7 @@ class Station:
         """Finish deliveries under way and close what is kept."""
         self._end_chores()
         await self._runner.stop()
+        await self._reader.close()
         if self._judge is not None:
             await self._judge.close()
         for hook in self._hooks:
@@ -218,8 +221,8 @@ class Station:
         )
 
     def _deliver(self) -> Deliver:
-        """The way into a mailbox, past the hooks that want to see it."""
-        deliver: Deliver = self._deliverer.deliver
+        """The way into a mailbox, past the hooks, and those who read reports."""
+        deliver: Deliver = self._reader.reading(self._deliverer.deliver)
         if any("deliver" in hook.stages for hook in self._hooks):
             deliver = Delivering(deliver, self._hooks)
         return deliver

@@ -24,6 +24,7 @@ from pyeonji.serve.commands import (
     letters,
     publishing,
     queue,
+    reports,
     serving,
     suppression,
     trace,
@@ -49,6 +50,7 @@ app.add_typer(aliases.app, name="alias")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(queue.app, name="queue")
 app.add_typer(certificate.app, name="certificate")
+app.add_typer(reports.app, name="reports")
 app.add_typer(suppression.app, name="suppression")
 mail.command("verify", rich_help_panel="Reading")(letters.verify)
 app.add_typer(mail, name="mail")
