@@ -105,7 +105,7 @@ class Web:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        """End."""
+        """End; once more does nothing."""
         self._server.shutdown()
         self._server.server_close()
 
