@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from pyeonji.storage.queue import (
     Lane,
     LetterFilter,
     NewLetter,
+    QueuedLetter,
     Recipient,
     RecipientState,
     Wishes,
@@ -283,3 +285,27 @@ def test_letters_are_found_by_what_is_known_of_them(engine: Engine) -> None:
         assert (other.last_reply, other.failures) == ("451 Greylisted, wait", 0)
 
     engine.run(test)
+
+
+def test_times_of_a_clock_that_was_wrong_are_mended(engine: Engine) -> None:
+    """What was put off for years is due; who asked for it waits."""
+    far = time.time() + 10 * 365 * 86400
+
+    async def first(w: World) -> None:
+        for wishes in (Wishes(), Wishes(not_before=far)):
+            recipients = (Recipient(address="a@x.test", next_attempt=far),)
+            await w.store.queue.accept(new_letter(recipients=recipients, wishes=wishes))
+        await w.store.queue.keep_lane(Lane(name="x.test", until=far, failures=3))
+
+    async def second(w: World) -> None:
+        queue = w.store.queue
+        assert len(await queue.due_lanes(time.time(), 9)) == 1
+        found: list[QueuedLetter] = []
+        for _ in range(300):  # looked at when the queue is quiet
+            if found := await queue.load(due_before=time.time(), limit=9):
+                break
+            await asyncio.sleep(0.01)
+        assert [one.letter.wishes.not_before for one in found] == [0.0]
+
+    engine.run(first)
+    engine.run(second)

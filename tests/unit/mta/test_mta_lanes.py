@@ -230,3 +230,53 @@ def test_nobody_waits_for_the_notice_that_was_not_asked_for() -> None:
             assert until == world.clock.time() + world.options.expire
 
     asyncio.run(run())
+
+
+def test_a_clock_that_goes_back_stops_nothing() -> None:
+    """A next hop is not left alone till a time that was never meant."""
+
+    async def run() -> None:
+        async with Hop() as hop, world_of(hop) as world:
+            world.clock.advance(10 * 365 * DAY)  # the clock is wrong
+            await world.send("a@dead.test")
+            await world.settle()
+            world.clock.advance(-10 * 365 * DAY)  # now it is right
+            begun = len(world.queue.attempts_begun)
+            await world.send("b@dead.test")
+            await world.settle()
+            assert len(world.queue.attempts_begun) == begun + 1
+            await world.later(-HOUR)
+            await world.send("c@alive.test")
+            await world.settle()
+            assert len(hop.taken) == 1
+            assert "kim@example.test" not in world.mail.mailboxes  # nobody is told
+
+    asyncio.run(run())
+
+
+def test_dead_dns_is_waited_for_and_others_go_on() -> None:
+    """No answer is no verdict: 4.4.3, and the domain's letters rest."""
+
+    async def run() -> None:
+        async with Hop() as hop:
+            world = world_of(hop)
+            world.dead.add("silent.test")
+            await scene(hop, world)
+
+    async def scene(hop: Hop, world: World) -> None:
+        async with world:
+            for number in range(20):
+                await world.send(f"a{number}@silent.test", "b@alive.test")
+            await world.settle()
+            assert len(hop.taken) == 20
+            assert len(world.queue.letters) == 20
+            (lane,) = world.queue.lanes.values()
+            assert "no answer from DNS" in lane.error
+            world.dead.clear()
+            world.zone["silent.test", "MX"] = ["0 ."]
+            await world.later(2 * MINUTE)
+            await world.later(6 * MINUTE)
+            await world.settle()
+            assert not world.queue.letters
+
+    asyncio.run(run())

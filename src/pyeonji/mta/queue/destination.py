@@ -7,7 +7,7 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.mta.queue.pace import Pace
+from pyeonji.mta.queue.pace import MAX_BACKOFF_S, Pace
 from pyeonji.storage.queue import Lane
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ LEAST_WINDOW: Final = 5
 
 REFILL: Final = WINDOW // 2
 """With fewer of them, letters come from the lane."""
+
+
+TOO_FAR_S: Final = 2 * MAX_BACKOFF_S
 
 
 class Active:
@@ -134,8 +137,11 @@ class Destination:
         )
 
     def is_down(self, now: float) -> bool:
-        """Whether it is left alone: nothing is tried before `until`."""
-        return self.failures > 0 and now < self.until
+        """Whether it is left alone: nothing is tried before `until`.
+
+        A time too far ahead was set by a clock that has gone back since.
+        """
+        return self.failures > 0 and now < self.until <= now + TOO_FAR_S
 
     def put(self, job: Job) -> None:
         """Add a job and wake a connection that waits for one."""

@@ -16,6 +16,9 @@ from pyeonji.storage.queue import Lane
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+TOO_FAR_S: Final = 4 * 3600.0
+"""No lane waits so long: the clock was wrong when that was written."""
+
 _LANE: Final = "SELECT name, until, failures, since, error FROM lanes "
 
 
@@ -112,7 +115,8 @@ def lane(connection: Database, name: str) -> Lane | None:
 def due(connection: Database, now: float, limit: int) -> list[Lane]:
     """See Queue.due_lanes."""
     rows = connection.execute(
-        _LANE + "WHERE until <= ? ORDER BY until LIMIT ?", (now, limit)
+        _LANE + "WHERE until <= ?1 OR until > ?2 ORDER BY until LIMIT ?3",
+        (now, now + TOO_FAR_S, limit),
     )
     return [_lane(row) for row in rows]
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+TOO_FAR_S: Final = 60 * 86400.0
+"""No letter is put off so long by its schedule."""
+
 JOURNEYS_KEPT_S: Final = 30 * 86400
 
 MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
@@ -394,6 +397,33 @@ def drop_orphans(connection: Database, spool_folder: Path) -> None:
         )
         if known is None:
             path.unlink(missing_ok=True)
+
+
+def mend_times(connection: Database, now: float) -> int:
+    """Make due what a clock that was wrong has put off too far; how many letters.
+
+    Who asked to wait so long himself waits on.
+    """
+    rows = connection.execute(
+        "SELECT id, recipients, wishes FROM letters WHERE held = 0"
+        " AND next_attempt > ?",
+        (now + TOO_FAR_S,),
+    ).fetchall()
+    count = 0
+    for letter_id, recipients, wishes in rows:
+        if wishes and _wishes.decode(wishes).not_before > now + TOO_FAR_S:
+            continue
+        after = [
+            replace(r, next_attempt=min(r.next_attempt, now))
+            for r in _recipients.decode(recipients)
+        ]
+        connection.execute(
+            "UPDATE letters SET recipients = ?, next_attempt = ?, lane = NULL"
+            " WHERE id = ?",
+            (_json(after), now, letter_id),
+        )
+        count += 1
+    return count
 
 
 def prune_journeys(connection: Database, now: float) -> None:

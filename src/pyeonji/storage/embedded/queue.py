@@ -27,6 +27,7 @@ from pyeonji.storage.embedded.sqlite import (
     errors_named,
     make_folder,
     sync_folder,
+    transaction,
 )
 from pyeonji.storage.embedded.threads import Mailbag, resolve
 from pyeonji.storage.errors import StorageUnavailable
@@ -284,7 +285,12 @@ class EmbeddedQueue:
     def _prune(self) -> None:
         try:
             with errors_named():
-                letters.prune_journeys(self._writer, self._clock.time())
+                now = self._clock.time()
+                letters.prune_journeys(self._writer, now)
+                with transaction(self._writer):
+                    mended = letters.mend_times(self._writer, now)
+            if mended:
+                self._mailbag.put(self.changed_elsewhere)
         except StorageUnavailable:
             return  # tried again in an hour
 
