@@ -492,6 +492,7 @@ def mta_options(configuration: Configuration) -> MtaOptions:
             each.domain: Source(v4=each.v4, v6=each.v6)
             for each in configuration.sources
         },
+        relay_port=configuration.relay.port,
         dane=configuration.relay.dane,
         own_endpoints=frozenset(
             (each.host, each.port)

@@ -13,6 +13,7 @@ from pyeonji.serve.values import (
     duration_s,
     one_of,
     path,
+    positive,
     text,
     texts,
 )
@@ -79,6 +80,7 @@ class RelaySettings:
     dane: bool = True  # where DNS is validated
     mta_sts: bool = True
     private_addresses: bool = False  # policies may come from there
+    port: int = 25  # where other hosts' servers listen; others are for test networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +155,12 @@ def read_reports(table: Table, tree: dict[str, Any]) -> ReportSettings:
 def read_relay(table: Table, tree: dict[str, Any]) -> RelaySettings:
     """`[relay]`."""
     wanted = table(
-        tree, ("relay",), dane=boolean, mta_sts=boolean, private_addresses=boolean
+        tree,
+        ("relay",),
+        dane=boolean,
+        mta_sts=boolean,
+        private_addresses=boolean,
+        port=positive,
     )
     return RelaySettings(**wanted)
 
