@@ -41,7 +41,29 @@ def test_message_limit() -> None:
         S: j NO [MESSAGELIMIT 2] At most 2.
         C: k UID SEARCH UIDAFTER 4
         S: * SEARCH 5
-        S: k OK [MESSAGELIMIT 2 4] That is all.
+        S: k OK That is all.
+        C: l UID SEARCH UIDBEFORE 4 DELETED
+        S: * SEARCH
+        S: l OK [MESSAGELIMIT 2 2] That is all.
+        C: m UID SEARCH (UIDBEFORE 2) UNDELETED
+        S: * SEARCH 1
+        S: m OK That is all.
+        C: n UID SEARCH OR UIDBEFORE 2 UID 5
+        S: * SEARCH 5
+        S: n OK [MESSAGELIMIT 2 4] That is all.
+        C: o SORT (SUBJECT) UTF-8 1:2
+        S: * SORT 1 2
+        S: o OK That is all.
+        C: p SORT (SUBJECT) UTF-8 ALL
+        S: p NO [MESSAGELIMIT 2 4] Too many messages; name fewer.
+        C: q THREAD REFS UTF-8 UID 1:3
+        S: q NO [MESSAGELIMIT 2 2] Too many messages; name fewer.
+        C: r STORE 1:* (UNCHANGEDSINCE 1) +FLAGS.SILENT (\Seen)
+        S: * OK [HIGHESTMODSEQ <n>] Noted.
+        S: * 4 FETCH <any>
+        S: * 5 FETCH <any>
+        S: * NO [MESSAGELIMIT 2 4] Not all of them.
+        S: r OK [MODIFIED 4:5] Not all of them.
         C: f CREATE other
         S: f OK <any>
         C: g MOVE 1:3 other

@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyeonji.mra.imap.changed import partial
+from pyeonji.mra.imap.search_query import ranges_of
+from pyeonji.protocol.imap.search_keys import AllOf, MessagesKey
 from pyeonji.storage.query import And, UidIn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyeonji.mra.imap.changed import Ranges
+    from pyeonji.mra.imap.looking import Look
+    from pyeonji.mra.imap.selected import Selected
     from pyeonji.mra.imap.session import Session
+    from pyeonji.protocol.imap.search_keys import Key
     from pyeonji.storage.query import Query
 
 
@@ -51,11 +58,41 @@ def limited(session: Session, ranges: Ranges) -> tuple[Ranges, bytes]:
     return kept, b"MESSAGELIMIT %d %d" % (limit, kept[0][0])
 
 
-def newest(session: Session, query: Query) -> tuple[Query, bytes]:
-    """A search among the newest messages, and the code that says so."""
-    limit, view = session.house.options.message_limit, session.selected.view
-    if limit is None or len(view) <= limit:
+def newest(session: Session, look: Look, query: Query) -> tuple[Query, bytes]:
+    """A search among the newest of the messages it may look at, and the code for that.
+
+    Those are named by sets and UIDAFTER or UIDBEFORE beside the other keys: so a
+    client goes on below the uid that it was told (RFC 9738 §3.1, §3.2).
+    """
+    if session.house.options.message_limit is None:
         return query, b""
-    lowest = view.uid(len(view) - limit + 1)
-    among = And((UidIn(((lowest, view.last),)), query))
-    return among, b"MESSAGELIMIT %d %d" % (limit, lowest)
+    ranges, code = limited(session, candidates(session.selected, look.key))
+    return (And((UidIn(tuple(ranges)), query)), code) if code else (query, b"")
+
+
+def candidates(selected: Selected, key: Key) -> Ranges:
+    """Uid ranges of the messages that can match, by the sets that a search names."""
+    ranges: Ranges = [(1, selected.view.last)]
+    waiting = [key]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, AllOf):
+            waiting.extend(one.keys)
+        elif isinstance(one, MessagesKey):
+            named = ranges_of(selected, one.messages, by_uid=one.by_uid)
+            ranges = _common(ranges, named)
+    return ranges
+
+
+def _common(one: Ranges, other: Sequence[tuple[int, int]]) -> Ranges:
+    """What two runs of ascending ranges share."""
+    found: Ranges = []
+    at = 0
+    for low, high in one:
+        while at < len(other) and other[at][1] < low:
+            at += 1
+        beyond = at
+        while beyond < len(other) and other[beyond][0] <= high:
+            found.append((max(low, other[beyond][0]), min(high, other[beyond][1])))
+            beyond += 1
+    return found

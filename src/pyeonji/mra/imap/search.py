@@ -29,7 +29,7 @@ async def search(session: Session, command: commands.Search) -> None:
         return
     returns = returns_of(session, command)
     query = look.query(selected)  # before "$" is forgotten: it may be in it
-    query, limit = newest(session, query)
+    query, limit = newest(session, look, query)
     looking.forget_saved(selected, command)
     uids = await looking.found_uids(
         selected.account, selected.mailbox_id, selected, query

@@ -41,8 +41,10 @@ async def sort(session: Session, command: commands.Sort) -> None:
     except NotSearched as why:
         looking.refuse(session, command, why)
         return
-    query = look.query(selected)
-    query, limit = newest(session, query)
+    query, limit = newest(session, look, look.query(selected))
+    if limit:  # an order of some of them would be none (RFC 9738 §3.3)
+        session.tagged(command.tag, b"NO", "Too many messages; name fewer.", limit)
+        return
     looking.forget_saved(selected, command)
     uids = await looking.found_uids(
         selected.account, selected.mailbox_id, selected, query
@@ -55,7 +57,7 @@ async def sort(session: Session, command: commands.Sort) -> None:
 
     follow_results(session, command, look, found.uids, arrange=arrange)
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
-    session.tagged(command.tag, b"OK", "That is all.", limit)
+    session.tagged(command.tag, b"OK", "That is all.")
 
 
 async def _sorted(

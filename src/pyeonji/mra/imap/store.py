@@ -70,11 +70,21 @@ async def store(session: Session, command: commands.Store) -> None:
         if keywords and (known := selected.learn_keywords(keywords)):
             session.write(known)
         await _tell(session, command, ranges, stored)
-        if stored.refused:
-            code = b"MODIFIED " + _named(session, command, stored.refused)
+        code = _code(session, command, stored, code)
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
     text = "Not all of them." if code else "Done."
     session.tagged(command.tag, b"OK", text, code)
+
+
+def _code(
+    session: Session, command: commands.Store, stored: FlagsStored, limit: bytes
+) -> bytes:
+    """The code of the tagged response; there is one only (RFC 9738 §3.1)."""
+    if not stored.refused:
+        return limit
+    if limit:
+        session.tagged(b"*", b"NO", "Not all of them.", limit)
+    return b"MODIFIED " + _named(session, command, stored.refused)
 
 
 def _named(session: Session, command: commands.Store, uids: Sequence[int]) -> bytes:

@@ -36,7 +36,10 @@ async def thread(session: Session, command: commands.Thread) -> None:
     except NotSearched as why:
         looking.refuse(session, command, why)
         return
-    query, limit = newest(session, look.query(selected))
+    query, limit = newest(session, look, look.query(selected))
+    if limit:  # an order of some of them would be none (RFC 9738 §3.3)
+        session.tagged(command.tag, b"NO", "Too many messages; name fewer.", limit)
+        return
     uids = await looking.found_uids(
         selected.account, selected.mailbox_id, selected, query
     )
@@ -47,7 +50,7 @@ async def thread(session: Session, command: commands.Thread) -> None:
     written = forest_of(command.algorithm, columns).write(names)
     session.write(b"* THREAD %b\r\n" % written if written else b"* THREAD\r\n")
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
-    session.tagged(command.tag, b"OK", "That is all.", limit)
+    session.tagged(command.tag, b"OK", "That is all.")
 
 
 def forest_of(algorithm: Algorithm, columns: Columns) -> Forest:
