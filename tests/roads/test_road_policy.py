@@ -9,10 +9,13 @@ from tests.roads.smtp_house import Client, House, play
 from pyeonji.base.clock import Clock
 from pyeonji.base.dns import DnsAnswer, DnsStatus
 from pyeonji.base.rates import Rate
+from pyeonji.mta.alarms import Alarms
+from pyeonji.mta.policy.habits import AccountOptions
 from pyeonji.mta.policy.lists import DnsList
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.receive.receiver import DoorKind
+from pyeonji.storage.directory import Domain
 from pyeonji.storage.entries import SpecialUse
 
 ZONE: dict[tuple[str, str], tuple[str, ...]] = {
@@ -201,3 +204,71 @@ def test_greylisting_of_triplets(tmp_path: Path) -> None:
         assert seen == ["yes", ""]
 
     play(tmp_path, scene, judge=make)
+
+
+def with_accounts(clock: Clock) -> Judge:
+    accounts = AccountOptions(
+        letter_rate=Rate(4, 3600.0), hold=True, usual_recipients=3, failures=2
+    )
+    return Judge(PolicyOptions(accounts=accounts), clock=clock)
+
+
+def listen_for_alarms(house: House) -> None:
+    house.receiver.judge.alarms = Alarms(
+        queue=house.store.queue,
+        take=house.runner.take,
+        clock=house.clock,
+        hostname="mx.example.test",
+    )
+
+
+async def write(house: House, count: int, expected: str = "250") -> None:
+    client = await Client.open(house.submission)
+    await client.say("EHLO there.example", "250")
+    await client.login()
+    await client.say("MAIL FROM:<kim@example.test>", expected)
+    if expected == "250":
+        for number in range(count):
+            await client.say(f"RCPT TO:<kim+{number}@example.test>", "250")
+        await client.say("DATA", "354")
+        await client.say(b"From: kim@example.test\r\n\r\nhi\r\n.", "250")
+    await client.close()
+
+
+def test_an_account_unlike_itself_is_held_and_told_of(tmp_path: Path) -> None:
+    async def scene(house: House) -> None:
+        listen_for_alarms(house)
+        lee = await house.add("lee@example.test", administrator=True)
+        domain = Domain(name="example.test", administrator=lee.id)
+        await house.store.directory.update_domain(domain)
+        await write(house, 2)
+        await write(house, 2)  # the fourth recipient of an hour
+        await write(house, 1)
+        assert len(await house.inbox(house.kim)) == 2
+        held = await house.store.office.summaries()
+        assert [each.held for each in held] == [True, True]
+        (told,) = await house.inbox(lee)  # once an hour
+        assert b"Subject: kim@example.test: look at this account" in told
+        assert b"4 recipients within an hour, where 0 were the most before" in told
+        assert b"Auto-Submitted: auto-generated" in told
+        await house.store.office.release([each.id for each in held])
+        house.runner.wake()
+        for _ in range(100):
+            if len(await house.inbox(house.kim)) == 5:
+                break
+            await asyncio.sleep(0.05)
+        assert len(await house.inbox(house.kim)) == 5
+
+    play(tmp_path, scene, judge=with_accounts)
+
+
+def test_an_account_has_its_share(tmp_path: Path) -> None:
+    async def scene(house: House) -> None:
+        listen_for_alarms(house)
+        for _ in range(4):
+            await write(house, 1)
+        await write(house, 1, "450 4.7.0 too many letters from your account")
+        house.clock.advance(901)
+        await write(house, 1)
+
+    play(tmp_path, scene, judge=with_accounts)

@@ -19,6 +19,7 @@ from pyeonji.mda import lmtp
 from pyeonji.mda.aliases import Aliases
 from pyeonji.mda.deliver import Deliverer
 from pyeonji.mra import imap, pop3
+from pyeonji.mta.alarms import Alarms
 from pyeonji.mta.forward.forwarding import Forwarding
 from pyeonji.mta.forward.srs import Srs
 from pyeonji.mta.hooks.python import Delivering
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from pyeonji.serve.configuration import ListenerSettings, RouteSettings
     from pyeonji.serve.supervisor import WorkerStart
     from pyeonji.storage.authentication import Authenticator
-    from pyeonji.storage.queue import NewLetter
+    from pyeonji.storage.queue import NewLetter, QueuedLetter
     from pyeonji.storage.reports import Seen
     from pyeonji.storage.tls import TlsResult
 
@@ -220,6 +221,10 @@ class Station:
             suppressions=self._store.suppressions,
         )
 
+    def _take(self, letter: QueuedLetter) -> None:
+        """Run a letter of our own; the runner is made after what calls this."""
+        self._runner.take(letter)
+
     def _deliver(self) -> Deliver:
         """The way into a mailbox, past the hooks, and those who read reports."""
         deliver: Deliver = self._reader.reading(self._deliverer.deliver)
@@ -287,6 +292,12 @@ class Station:
             resolver.ask,
             self._hooks,
             self._store.strangers,
+            Alarms(
+                queue=self._store.queue,
+                take=self._take,
+                clock=self._clock,
+                hostname=configuration.hostname,
+            ),
         )
 
     def _sts(

@@ -9,6 +9,7 @@ from pyeonji.mta.hooks.milter import Milter
 from pyeonji.mta.hooks.milter_link import Links, MilterOptions
 from pyeonji.mta.hooks.python import PythonHook, PythonOptions, load
 from pyeonji.mta.hooks.rspamd import Rspamd, RspamdOptions
+from pyeonji.mta.policy.habits import AccountOptions
 from pyeonji.mta.policy.lists import DnsList, answer_range
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.receive.judging import Judge
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyeonji.base.clock import Clock
+    from pyeonji.mta.alarms import Alarms
     from pyeonji.mta.hooks.session import Hook
     from pyeonji.mta.receive.judging import Ask
     from pyeonji.serve.configuration import Configuration
@@ -48,6 +50,7 @@ def make_judge(
     ask: Ask,
     python: Sequence[PythonHook] = (),
     strangers: Strangers | None = None,
+    alarms: Alarms | None = None,
 ) -> Judge:
     """Policy of one worker, with the hooks that the operator wants."""
     hooks: list[Hook] = []
@@ -56,7 +59,12 @@ def make_judge(
     hooks += [Milter(Links(each)) for each in configuration.milters]
     hooks += python
     return Judge(
-        configuration.policy, clock=clock, ask=ask, hooks=hooks, strangers=strangers
+        configuration.policy,
+        clock=clock,
+        ask=ask,
+        hooks=hooks,
+        strangers=strangers,
+        alarms=alarms,
     )
 
 
@@ -113,6 +121,7 @@ def read_policy(table: Table, tree: Any, hostname: str) -> PolicyOptions:
         tarpit=duration_s,
         list_time=duration_s,
         list=list,
+        accounts=dict,
     )
     for name in ("banner_delay", "greylist_delay", "tarpit", "list_time"):
         if name in wanted:
@@ -126,7 +135,25 @@ def read_policy(table: Table, tree: Any, hostname: str) -> PolicyOptions:
         _list(table, each, ("policy", "list", index))
         for index, each in enumerate(wanted.pop("list", []))
     )
-    return PolicyOptions(hostname=hostname, lists=lists, **wanted)
+    accounts = _accounts(table, wanted.pop("accounts", {}))
+    return PolicyOptions(hostname=hostname, lists=lists, accounts=accounts, **wanted)
+
+
+def _accounts(table: Table, tree: Any) -> AccountOptions:
+    wanted = table(
+        tree,
+        ("policy", "accounts"),
+        letter_rate=_rate,
+        recipient_rate=_rate,
+        hold=boolean,
+        usual_recipients=positive,
+        factor=positive,
+        failures=positive,
+        hold_time=duration_s,
+    )
+    if "hold_time" in wanted:
+        wanted["hold_s"] = wanted.pop("hold_time")
+    return AccountOptions(**wanted)
 
 
 def read_milters(table: Table, trees: list[Any]) -> tuple[MilterOptions, ...]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.networks import within
 from pyeonji.base.rates import NO_LIMIT, Rate
+from pyeonji.mta.policy.habits import AccountOptions
 
 if TYPE_CHECKING:
     from pyeonji.base.networks import Network
     from pyeonji.mta.policy.lists import DnsList
+
+ACCOUNTS: Final = AccountOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,7 @@ class PolicyOptions:
     banner_delay_s: float = 0.0
     letter_rate: Rate = NO_LIMIT  # of a network, /24 or /64
     recipient_rate: Rate = NO_LIMIT
+    accounts: AccountOptions = ACCOUNTS
     max_unknown_recipients: int = 10  # of one connection, before it is slowed down
     tarpit_s: float = 2.0
 

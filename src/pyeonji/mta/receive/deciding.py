@@ -63,6 +63,11 @@ async def decide(
         new, decision = await _ask_hooks(
             sessions, door.receiver.queue, transaction, new, header, checks, decision
         )
+    account = visit.peer.account
+    if account and not decision.refuses:
+        held = await visit.judge.holds(account, len(transaction.asked))
+        if held:
+            new = replace(new, held=True, facts={**new.facts, "held": held})
     if not decision.rule:
         return new
     visit.told(decision, sender=new.reverse_path, letter=new.id or "")

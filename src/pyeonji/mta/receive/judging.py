@@ -18,6 +18,7 @@ from pyeonji.base.networks import network_key, parsed
 from pyeonji.base.rates import Rates
 from pyeonji.mta.policy.decision import ACCEPT, Decision, defer, strongest
 from pyeonji.mta.policy.facts import NOT_CHECKED, Checks, Facts, Stage
+from pyeonji.mta.policy.habits import Habits
 from pyeonji.mta.policy.lists import DnsList, is_sound, look_up
 from pyeonji.mta.policy.rules import judge
 from pyeonji.mta.trust.spf import SpfResult, check_spf
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from pyeonji.base.clock import Clock
     from pyeonji.base.dns import DnsAnswer, Inquiry
+    from pyeonji.mta.alarms import Alarms
     from pyeonji.mta.hooks.session import Hook, Peer, Session
     from pyeonji.mta.policy.lists import Listing
     from pyeonji.mta.policy.options import PolicyOptions
@@ -41,6 +43,13 @@ T = TypeVar("T")
 
 SOUND_S: Final = 3600.0
 """How long a list is believed after it did not list the test point."""
+
+LOOK: Final = "Its letters wait with the client until the hour has room again."
+HELD: Final = (
+    "Its letters are held in the queue. If its password was stolen: give it "
+    "another (pyeonji account password) and remove what is held (pyeonji queue "
+    "list, pyeonji queue remove). If all is well: pyeonji queue release."
+)
 
 log = structlog.get_logger("pyeonji.mta.policy")
 
@@ -75,6 +84,7 @@ class Judge:
         ask: Ask | None = None,
         hooks: Sequence[Hook] = (),
         strangers: Strangers | None = None,
+        alarms: Alarms | None = None,
     ) -> None:
         """Nothing is asked yet.
 
@@ -84,11 +94,14 @@ class Judge:
             ask: DNS; None: lists are not asked.
             hooks: asked after the rules, in this order.
             strangers: what is remembered; None: nothing is greylisted.
+            alarms: told of accounts that do too much; None: nobody is.
         """
         self.options = options
         self.hooks = tuple(hooks)
         self.clock = clock
         self.strangers = strangers
+        self.alarms = alarms
+        self.habits = Habits(options.accounts)
         self._ask = ask
         self._sound: dict[str, tuple[float, bool]] = {}
         self.letters = Rates(options.letter_rate)
@@ -159,6 +172,40 @@ class Judge:
         except StorageUnavailable:
             log.exception("policy.greylist_unavailable")
             return None
+
+    async def alarm(self, account: str, what: str, advice: str = LOOK) -> None:
+        """Tell the postmaster, if somebody listens."""
+        if self.alarms is not None:
+            await self.alarms.raise_(account, what, advice)
+
+    async def over_rate(self, account: str, *, recipients: bool) -> Decision | None:
+        """Count what an account does; why it must wait, if it must."""
+        rates = self.habits.recipients if recipients else self.habits.letters
+        if rates.count(account, self.clock.monotonic()):
+            return None
+        what = "recipients" if recipients else "letters"
+        reason = f"{account} has had its {rates.rate} {what}"
+        await self.alarm(account, f"more than {rates.rate} {what}")
+        return defer(
+            "account-rate",
+            reason,
+            f"too many {what} from your account, come again later",
+            code=452 if recipients else 450,
+            status="4.5.3" if recipients else "4.7.0",
+        )
+
+    async def failed(self, account: str) -> None:
+        """A recipient of an account's does not exist."""
+        reason = self.habits.failed(account, self.clock.monotonic())
+        if reason:
+            await self.alarm(account, reason, HELD)
+
+    async def holds(self, account: str, recipients: int) -> str:
+        """Why a letter of an account is to be held, "" if it is not."""
+        reason = self.habits.wrote(account, recipients, self.clock.monotonic())
+        if reason:
+            await self.alarm(account, reason, HELD)
+        return reason
 
     async def is_new(self, reverse_path: str) -> bool:
         """Whether nobody wrote under this address before."""
@@ -272,6 +319,10 @@ class Visit:
                 ),
                 sender=reverse_path,
             )
+        if self.peer.account:
+            late = await judge_.over_rate(self.peer.account, recipients=False)
+            if late is not None:
+                return self.told(late, sender=reverse_path)
         decision = ACCEPT
         for session in self.sessions():
             if not self._hailed:
@@ -291,6 +342,9 @@ class Visit:
         decision = ACCEPT
         if self.is_stranger:
             decision = await self._rules_for(reverse_path, recipient, known=known)
+        elif self.peer.account:
+            late = await self.judge.over_rate(self.peer.account, recipients=True)
+            decision = late or decision
         if known and not decision.refuses:
             for session in self.sessions():
                 said = await as_task(session.rcpt(recipient))
@@ -340,6 +394,8 @@ class Visit:
     async def unknown_recipient(self) -> None:
         """One more that nobody here has: harvesters wait."""
         self.unknown += 1
+        if self.peer.account:
+            await self.judge.failed(self.peer.account)
         options = self.judge.options
         if self.is_stranger and self.unknown > options.max_unknown_recipients:
             await asyncio.sleep(options.tarpit_s)
