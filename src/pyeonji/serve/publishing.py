@@ -16,6 +16,7 @@ from pyeonji.mta.publish.records import (
 )
 from pyeonji.mta.publish.sts import policy
 from pyeonji.serve.certificates import named_files
+from pyeonji.storage.directory import KeyState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +118,11 @@ async def addresses_of(configuration: Configuration, resolver: Asker) -> list[st
 async def published_keys(directory: Directory, domain: str) -> list[DkimKey]:
     """The DKIM keys of a domain that must be in DNS: also those that wait or retire."""
     return [
-        DkimKey(selector=each.selector, text=each.record)
+        DkimKey(
+            selector=each.selector,
+            text=each.record,
+            signs=each.state is KeyState.ACTIVE,
+        )
         for each in await directory.dkim_keys(domain)
     ]
 

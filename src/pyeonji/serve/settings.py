@@ -113,6 +113,7 @@ class DoctorSettings:
         "b.barracudacentral.org",
     )
     clock: str = "https://www.google.com/generate_204"  # whose Date is believed
+    outbound: str = "gmail.com"  # a domain whose MX is called at port 25; "" none
 
 
 def _in_domain(given: str, domain: str) -> str:
@@ -203,7 +204,9 @@ def read_acme(table: Table, tree: dict[str, Any], folder: Path) -> AcmeSettings:
 
 def read_doctor(table: Table, tree: dict[str, Any]) -> DoctorSettings:
     """`[doctor]`."""
-    return DoctorSettings(**table(tree, ("doctor",), blocklists=_names, clock=text))
+    return DoctorSettings(
+        **table(tree, ("doctor",), blocklists=_names, clock=text, outbound=text)
+    )
 
 
 def _addresses(value: Any) -> tuple[str, ...]:

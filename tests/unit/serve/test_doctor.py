@@ -14,6 +14,7 @@ from tests.unit.serve.fake_dns import FakeDns, Zone
 from typer.testing import CliRunner
 
 from pyeonji.base.clock import SetClock
+from pyeonji.mta.publish.records import DkimKey
 from pyeonji.mta.publish.zone import presentation
 from pyeonji.net.dns import Resolver
 from pyeonji.serve.certificates import make_self_signed
@@ -39,7 +40,6 @@ from pyeonji.storage.embedded import open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pyeonji.mta.publish.records import DkimKey
     from pyeonji.serve.configuration import Configuration
     from pyeonji.serve.doctor.findings import Finding
 
@@ -75,6 +75,7 @@ mode = "enforce"
 [doctor]
 blocklists = ["list.test"]
 clock = "https://clock.test/"
+outbound = "far.test"
 """
     tls = tmp_path / "data" / "tls"
     tls.mkdir(parents=True, mode=0o700)
@@ -88,6 +89,7 @@ class Web:
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, str]] = {}
+        self.smtp_port = 1  # of servers far away
 
     async def fetch(self, url: str) -> tuple[str, str]:
         if url not in self.pages:
@@ -124,7 +126,12 @@ async def findings(
             await store.directory.add_domain(Domain(name=NAME))
         resolver = Resolver(configuration.dns_servers, validating=True)
         gatherer = Gatherer(
-            configuration, store, resolver, SetClock(NOW), fetch=web.fetch
+            configuration,
+            store,
+            resolver,
+            SetClock(NOW),
+            fetch=web.fetch,
+            smtp_port=web.smtp_port,
         )
         found = check_host(await gatherer.host([NAME]))
         found += check_domain(await gatherer.domain(NAME, dkim))
@@ -203,7 +210,10 @@ WRONG = [
         Severity.NOTE,
     ),
     ((NAME, "TXT"), ['"v=spf1 +all"'], "spf.open", Severity.PROBLEM),
-    ((NAME, "TXT"), ['"v=spf1 ip4:8.8.8.8 -all"'], "spf.other", Severity.NOTE),
+    ((NAME, "TXT"), ['"v=spf1 ip4:8.8.8.9 -all"'], "spf.fails", Severity.PROBLEM),
+    ((NAME, "TXT"), ['"v=spf1 ip4:8.8.8.8 -all"'], "spf", Severity.WELL),
+    ((NAME, "TXT"), ['"v=spf1 include:"'], "spf.fails", Severity.PROBLEM),
+    ((f"mail.{NAME}", "TXT"), ['"v=spf1 ?all"'], "spf.other", Severity.NOTE),
     (
         (NAME, "TXT"),
         ['"v=spf1 mx ~all"', '"v=spf1 a -all"'],
@@ -297,6 +307,48 @@ def test_another_reverse_name_that_leads_back(
     dns.zone["host8.else.test", "A"] = ["8.8.8.8"]
     found = examined(configuration, right_web(configuration))
     assert found["reverse.other", ADDRESS].severity is Severity.WARNING
+
+
+def test_keys_that_sign_and_keys_that_wait(
+    configuration: Configuration, dns: FakeDns
+) -> None:
+    """A key that signs must be there; one that will, or did, should."""
+    keys = (
+        DkimKey(selector="a", text="v=DKIM1; p=AAAA"),
+        DkimKey(selector="b", text="v=DKIM1; p=BBBB"),
+        DkimKey(selector="c", text="v=DKIM1; p=CCCC", signs=False),
+    )
+    dns.zone = published(configuration)
+    dns.zone[f"a._domainkey.{NAME}", "TXT"] = ['"v=DKIM1; k=rsa; " "p=AA AA"']
+    dns.zone[f"b._domainkey.{NAME}", "TXT"] = ['"v=DKIM1; p=XXXX"']
+    found = examined(configuration, right_web(configuration), keys)
+    told = {
+        subject[0]: (code, each.severity)
+        for (code, subject), each in found.items()
+        if code.startswith("dkim")
+    }
+    assert told == {
+        "a": ("dkim", Severity.WELL),
+        "b": ("dkim.other", Severity.PROBLEM),
+        "c": ("dkim.unsigning", Severity.WARNING),
+    }
+    del dns.zone[f"b._domainkey.{NAME}", "TXT"]
+    found = examined(configuration, right_web(configuration), keys)
+    assert ("dkim.missing", f"b._domainkey.{NAME}") in found
+
+
+def test_port_25_of_others(configuration: Configuration, dns: FakeDns) -> None:
+    dns.zone = published(configuration)
+    web = right_web(configuration)
+    assert not [x for x, _ in examined(configuration, web) if "outbound" in x]
+    dns.zone["far.test", "MX"] = ["10 mx.far.test."]
+    dns.zone["mx.far.test", "A"] = ["127.0.0.1"]
+    found = examined(configuration, web)
+    assert found["outbound.closed", "mx.far.test"].severity is Severity.PROBLEM
+    with socket.create_server(("127.0.0.1", 0)) as far:
+        web.smtp_port = far.getsockname()[1]
+        found = examined(configuration, web)
+    assert found["outbound", "mx.far.test"].severity is Severity.WELL
 
 
 @pytest.mark.parametrize(
@@ -420,7 +472,7 @@ def test_the_command(
     file = tmp_path / "pyeonji.toml"
     file.write_text(
         f'hostname = "mail.{NAME}"\ndata = "data"\n[dns]\nservers = ["{dns.server}"]\n'
-        '[doctor]\nclock = ""\nblocklists = []\n'
+        '[doctor]\nclock = ""\nblocklists = []\noutbound = ""\n'
     )
     runner = CliRunner()
     assert (

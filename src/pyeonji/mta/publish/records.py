@@ -69,6 +69,7 @@ class DkimKey:
 
     selector: str
     text: str  # the whole record: v=DKIM1; …
+    signs: bool = True  # now; else it waits to, or did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +172,10 @@ def _sender(at: str, name: str, domain: DomainFacts) -> Iterator[Record]:
             name=f"{key.selector}._domainkey.{name}",
             kind="TXT",
             data=key.text,
-            purpose="dkim",
-            why="the key that signs what the domain sends",
+            purpose="dkim" if key.signs else "dkim-other",
+            why="the key that signs what the domain sends"
+            if key.signs
+            else "a key that will sign, or did: letters on their way need it",
         )
     dmarc = f"v=DMARC1; p={domain.dmarc_policy}"
     if domain.dmarc_reports:

@@ -37,6 +37,7 @@ def check_host(asked: HostAsked) -> list[Finding]:
     for address in asked.addresses:
         found += _address(address, asked.hostname)
     found += _doors(asked)
+    found += _outbound(asked)
     if asked.certificate is not None:
         found += _certificate(asked.certificate, asked.now)
     if asked.disk is not None:
@@ -124,6 +125,17 @@ def _doors(asked: HostAsked) -> Iterator[Finding]:
             yield problem("door.closed", door.name, at=door.at, reason=door.error)
         else:
             yield well("door", door.name, at=door.at)
+
+
+def _outbound(asked: HostAsked) -> Iterator[Finding]:
+    """Many providers close port 25 to the outside until they are asked."""
+    if asked.outbound is None:
+        return
+    if asked.outbound:
+        reason = asked.outbound
+        yield problem("outbound.closed", asked.outbound_at, reason=reason)
+    else:
+        yield well("outbound", asked.outbound_at)
 
 
 def _certificate(seen: CertificateSeen, now: float) -> Iterator[Finding]:

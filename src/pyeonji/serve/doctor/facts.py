@@ -23,6 +23,8 @@ class DomainAsked:
     sts_expected: str = ""  # our policy
     sts_served: str | None = None  # what came over HTTPS; None: nothing did
     sts_error: str = ""
+    spf: Mapping[str, str] = field(default_factory=dict)
+    """Our addresses -> why SPF doesn't pass for them, "" where it does."""
     unread_reports: tuple[str, ...] = ()  # report addresses that nobody here has
     has_postmaster: bool = True
 
@@ -98,5 +100,7 @@ class HostAsked:
     certificate: CertificateSeen | None = None
     disk: DiskSeen | None = None
     queue: QueueSeen | None = None
+    outbound: str | None = None  # why port 25 of others isn't reached; None: not tried
+    outbound_at: str = ""
     skew_s: float | None = None  # our clock minus the world's; None: not known
     clock_source: str = ""

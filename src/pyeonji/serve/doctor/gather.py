@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import dns.reversename
 import httpx
 
 from pyeonji.mta.publish.records import ascii_name
 from pyeonji.mta.publish.sts import PATH
+from pyeonji.mta.trust.spf import SpfResult, check_spf
 from pyeonji.serve.doctor.facts import (
     AddressAsked,
     DomainAsked,
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from pyeonji.base.clock import Clock
-    from pyeonji.base.dns import DnsAnswer, Question
+    from pyeonji.base.dns import DnsAnswer, Inquiry, Question
     from pyeonji.mta.publish.records import DkimKey
     from pyeonji.serve.configuration import Configuration, ListenerSettings
     from pyeonji.serve.publishing import Asker
     from pyeonji.storage.directory import Directory
     from pyeonji.storage.embedded import Store
+
+T = TypeVar("T")
 
 CONNECT_S: Final = 5.0
 FETCH_S: Final = 10.0
@@ -86,8 +89,19 @@ class Gatherer:
         clock: Clock,
         *,
         fetch: Callable[[str], Awaitable[tuple[str, str]]] = fetch,
+        smtp_port: int = 25,
     ) -> None:
-        """Nothing is asked yet."""
+        """Nothing is asked yet.
+
+        Args:
+            configuration: the operator's.
+            store: what is kept.
+            asker: DNS.
+            clock: ours, which is compared with the world's.
+            fetch: gets a small document from the web; raises NotFetched.
+            smtp_port: of other servers; another one only in tests.
+        """
+        self._smtp_port = smtp_port
         self._configuration = configuration
         self._store = store
         self._asker = asker
@@ -122,6 +136,7 @@ class Gatherer:
             sts_expected=policy,
             sts_served=served,
             sts_error=why,
+            spf=await self._spf(ascii_domain, addresses),
             unread_reports=await self._unread(name),
             has_postmaster=await _reader(self._store.directory, f"postmaster@{name}"),
         )
@@ -134,6 +149,7 @@ class Gatherer:
         both = [(hostname, "A"), (hostname, "AAAA")]
         answers = await self._answers(both)
         skew, source = await self._skew()
+        outbound, outbound_at = await self._outbound()
         needed = [hostname]
         facts = host_facts(configuration, addresses)
         for name in map(ascii_name, domains):
@@ -150,6 +166,8 @@ class Gatherer:
             ),
             disk=disk_seen(configuration),
             queue=await queue_seen(self._store, self._clock.time()),
+            outbound=outbound,
+            outbound_at=outbound_at,
             skew_s=skew,
             clock_source=source,
         )
@@ -180,6 +198,31 @@ class Gatherer:
             listed=listed,
         )
 
+    async def _spf(self, domain: str, addresses: Sequence[str]) -> dict[str, str]:
+        """What receivers' SPF makes of each of our addresses."""
+        found = {}
+        for address in addresses:
+            inquiry = check_spf(
+                ip_address(address),
+                helo=self._configuration.hostname,
+                mail_from=f"postmaster@{domain}",
+                receiver=self._configuration.hostname,
+                unix_second=int(self._clock.time()),
+            )
+            verdict = await self._answered(inquiry)
+            passed = verdict.result is SpfResult.PASS
+            found[address] = "" if passed else f"{verdict.result}, {verdict.reason}"
+        return found
+
+    async def _answered(self, inquiry: Inquiry[T]) -> T:
+        try:
+            question = next(inquiry)
+            while True:
+                question = inquiry.send(await self._asker.ask(*question))
+        except StopIteration as end:
+            found: T = end.value
+            return found
+
     # -- doors
 
     async def _doors(self, addresses: Sequence[str]) -> list[DoorTried]:
@@ -191,6 +234,17 @@ class Gatherer:
             for host in _hosts(listener, addresses):
                 tries.append(_tried(listener, host))  # noqa: PERF401 - two loops
         return list(await asyncio.gather(*tries))
+
+    async def _outbound(self) -> tuple[str | None, str]:
+        """Whether a well-known server answers at port 25; None: not tried."""
+        name = self._configuration.doctor.outbound
+        if not name:
+            return None, ""
+        for text in (await self._asker.ask(name, "MX")).records[:1]:
+            host = text.split()[-1].rstrip(".")
+            for address in (await self._asker.ask(host, "A")).records[:1]:
+                return await _called(address, self._smtp_port), host
+        return None, name
 
     # -- people
 
@@ -242,18 +296,23 @@ def _hosts(listener: ListenerSettings, addresses: Sequence[str]) -> list[str]:
 
 async def _tried(listener: ListenerSettings, host: str) -> DoorTried:
     at = f"[{host}]:{listener.port}" if ":" in host else f"{host}:{listener.port}"
-    error = ""
+    error = await _called(host, listener.port)
+    return DoorTried(name=listener.name, at=at, error=error)
+
+
+async def _called(host: str, port: int) -> str:
+    """Why nobody answers; "" somebody does."""
     try:
         async with asyncio.timeout(CONNECT_S):
-            _, writer = await asyncio.open_connection(host, listener.port)
+            _, writer = await asyncio.open_connection(host, port)
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
     except TimeoutError:
-        error = "no answer"
+        return "no answer"
     except OSError as failed:
-        error = failed.strerror or type(failed).__name__
-    return DoorTried(name=listener.name, at=at, error=error)
+        return failed.strerror or type(failed).__name__
+    return ""
 
 
 async def _reader(directory: Directory, address: str) -> bool:

@@ -132,6 +132,20 @@ HOST_WORDS: Final[dict[str, tuple[Told, Told]]] = {
             "서버가 돌고 있고 방화벽이 열려 있나요?",
         ),
     ),
+    "outbound": (
+        ("other servers are reached at port 25 ({subject})", ""),
+        ("다른 서버의 25번 포트에 닿습니다 ({subject})", ""),
+    ),
+    "outbound.closed": (
+        (
+            "port 25 of {subject} isn't reached: {reason}",
+            "ask your provider to open port 25, or send through a smart host (route)",
+        ),
+        (
+            "{subject}의 25번 포트에 닿지 않습니다: {reason}",
+            "회사에 25번을 열어 달라고 하거나 스마트 호스트를 쓰세요 (route)",
+        ),
+    ),
     "certificate": (
         ("the certificate {subject} is good", ""),
         ("인증서 {subject}이(가) 좋습니다", ""),

@@ -105,7 +105,7 @@ def _begins(text: str, version: str) -> bool:
     return head.startswith(version) and (not rest or rest[0] in " ;\t")
 
 
-def _spf(record: Record, answer: DnsAnswer, _: DomainAsked) -> Iterator[Finding]:
+def _spf(record: Record, answer: DnsAnswer, asked: DomainAsked) -> Iterator[Finding]:
     severity = problem if record.purpose == "spf" else note
     text, wrong = _one_text(record, answer, record.purpose, severity)
     if text is None:
@@ -117,8 +117,27 @@ def _spf(record: Record, answer: DnsAnswer, _: DomainAsked) -> Iterator[Finding]
         yield problem("spf.open", record.name, found=text, record=record.data)
     elif terms == record.data.split():
         yield well(record.purpose, record.name)
+    elif record.purpose == "spf" and asked.spf:
+        yield from _spf_evaluated(record, text, asked)
     else:
         yield note("spf.other", record.name, found=text, record=record.data)
+
+
+def _spf_evaluated(record: Record, text: str, asked: DomainAsked) -> Iterator[Finding]:
+    """Another record than ours may be as good: it is asked about our addresses."""
+    failing = {address: why for address, why in asked.spf.items() if why}
+    if not failing:
+        yield well("spf", record.name)
+        return
+    for address, why in failing.items():
+        yield problem(
+            "spf.fails",
+            record.name,
+            address=address,
+            reason=why,
+            found=text,
+            record=record.data,
+        )
 
 
 def _dkim(record: Record, answer: DnsAnswer, _: DomainAsked) -> Iterator[Finding]:
@@ -130,6 +149,17 @@ def _dkim(record: Record, answer: DnsAnswer, _: DomainAsked) -> Iterator[Finding
         yield problem("dkim.missing", record.name, record=record.data)
     else:
         yield problem("dkim.other", record.name, record=record.data)
+
+
+def _dkim_other(
+    record: Record, answer: DnsAnswer, asked: DomainAsked
+) -> Iterator[Finding]:
+    """A key that doesn't sign now."""
+    for finding in _dkim(record, answer, asked):
+        if finding.code == "dkim":
+            yield finding
+        else:
+            yield warning("dkim.unsigning", record.name, record=record.data)
 
 
 def _dmarc(record: Record, answer: DnsAnswer, _: DomainAsked) -> Iterator[Finding]:
@@ -240,6 +270,7 @@ CHECKS: Final[
     "spf": _spf,
     "spf-helo": _spf,
     "dkim": _dkim,
+    "dkim-other": _dkim_other,
     "dmarc": _dmarc,
     "dmarc-reports": _dmarc_reports,
     "mta-sts": _sts,

@@ -69,6 +69,16 @@ ZONE_WORDS: Final[dict[str, tuple[Told, Told]]] = {
             "이 서버를 허락하는지 확인하세요. 제안: {record}",
         ),
     ),
+    "spf.fails": (
+        (
+            "SPF of {subject} does not let {address} send: {reason} ({found})",
+            "allow this host in it; proposed: {record}",
+        ),
+        (
+            "{subject}의 SPF가 {address}에서 보내지 못하게 합니다: {reason} ({found})",
+            "이 서버를 허락하세요. 제안: {record}",
+        ),
+    ),
     "spf-helo": (
         ("the host's own name has SPF", ""),
         ("호스트 이름에 SPF가 있습니다", ""),
@@ -92,6 +102,13 @@ ZONE_WORDS: Final[dict[str, tuple[Told, Told]]] = {
     "dkim.other": (
         ("another DKIM key is published at {subject}: signatures fail", PUBLISH[0]),
         ("{subject}에 다른 DKIM 열쇠가 있어 서명이 실패합니다", PUBLISH[1]),
+    ),
+    "dkim.unsigning": (
+        (
+            "the DKIM key {subject}, which doesn't sign at present, is not published",
+            PUBLISH[0],
+        ),
+        ("지금 서명하지 않는 DKIM 열쇠 {subject}이(가) 올라 있지 않습니다", PUBLISH[1]),
     ),
     "dmarc": (
         ("{subject} has a DMARC policy", ""),
