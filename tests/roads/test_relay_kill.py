@@ -90,7 +90,7 @@ def test_no_room_is_said_and_passes(tmp_path: Path) -> None:
             await client.letter(
                 "a@b.test", "kim@example.test", large, expected="452 4.3.1"
             )
-            taken = 1
+            taken, reply = 1, ""
             for _ in range(50):
                 reply = await client.letter(
                     "a@b.test", "kim@example.test", small, expected=""

@@ -41,7 +41,7 @@ class Desk:
             ids.append((await store.queue.accept(letter)).id)
         await store.queue.set_aside("far.test", [(name, 9e9) for name in ids[:2]])
         await store.queue.keep_lane(
-            Lane(name="far.test", failures=2, until=8e9, error="[1;31mno route")
+            Lane(name="far.test", failures=2, until=8e9, error="\x1b[1;31mno route")
         )
         await store.close()
 
@@ -103,3 +103,16 @@ def test_nothing_is_changed_by_mistake(desk: Desk, words: tuple[str, ...]) -> No
 
 def test_a_time_that_is_none_is_refused(desk: Desk) -> None:
     assert "90s" in desk.say("queue", "hold", "--older", "soon", code=2)
+
+
+def test_a_trace_answers_first(desk: Desk) -> None:
+    """Then come the events; what was said elsewhere does nothing to a terminal."""
+    text = desk.say("trace", "a@far.test")
+    first, whom, korean, english, *journey = text.splitlines()
+    assert first.startswith("letter ")
+    assert whom == "  a@far.test"
+    assert "기다립니다" in korean
+    assert english.startswith("    waits, because its next hop cannot be reached: ")
+    assert "\x1b" not in text
+    assert "queued" in journey[0]
+    assert json.loads(desk.say("trace", "a@far.test", "--json"))[0]["event"] == "queued"

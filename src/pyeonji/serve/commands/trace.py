@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from pyeonji.base.clock import utc
+from pyeonji.serve.commands.answers import answers
 from pyeonji.serve.commands.context import Context, print_json, printable
 from pyeonji.storage.errors import NoSuchLetter
 
 if TYPE_CHECKING:
     from pyeonji.base.events import LetterEvent
     from pyeonji.storage.embedded import Store
+    from pyeonji.storage.queue import Summary
+
+    Traced = tuple[list[LetterEvent], Summary | None]
 
 _CHECKS: Final = ("iprev", "spf", "dkim", "arc", "dmarc")
 """Facts that say what was found out of a stranger's letter."""
@@ -27,14 +33,21 @@ def trace(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell a letter's journey: received, checked, queued, tried, delivered."""
+    """Tell what became of a letter, and its journey: queued, tried, delivered."""
 
-    async def work(store: Store) -> list[LetterEvent]:
-        return await store.office.trace(what)
+    async def work(store: Store) -> list[Traced]:
+        events = await store.office.trace(what)
+        found = []
+        for letter_id, its_events in groupby(events, key=lambda e: e.letter_id):
+            queued = None
+            with suppress(NoSuchLetter):  # it has left the queue
+                queued = await store.office.show(letter_id)
+            found.append((list(its_events), queued))
+        return found
 
     kept: Context = context.obj
-    events = kept.run(work)
-    if not events:
+    traced = kept.run(work)
+    if not traced:
         raise NoSuchLetter(f"nothing is known of {what}")
     if json:
         print_json(
@@ -46,15 +59,26 @@ def trace(
                     "recipient": event.recipient,
                     **event.facts,
                 }
+                for events, _ in traced
                 for event in events
             ]
         )
         return
-    for letter_id, its_events in groupby(events, key=lambda e: e.letter_id):
-        print(f"letter {letter_id}")
-        for event in its_events:
+    now = time.time()
+    for events, queued in traced:
+        print(f"letter {events[0].letter_id}")
+        for recipient, korean, english in answers(events, queued, now):
+            print(_plain(f"  {recipient}"))
+            print(_plain(f"    {korean}"))
+            print(_plain(f"    {english}"))
+        for event in events:
             moment = utc(event.at).astimezone()
             print(f"  {moment:%Y-%m-%d %H:%M:%S.%f}"[:-3], _sentence(event))
+
+
+def _plain(text: str) -> str:
+    """Text of strangers for `print`."""
+    return printable(text).replace(r"\[", "[")
 
 
 def _sentence(event: LetterEvent) -> str:
@@ -67,7 +91,7 @@ def _sentence(event: LetterEvent) -> str:
         rest = ", ".join(f"{key} {value}" for key, value in facts.items() if value)
         said += f" ({rest})" if rest else ""
     whom = f"{event.recipient}: " if event.recipient else ""
-    return printable(f"{event.kind.value:<10} {whom}{said}").replace(r"\[", "[")
+    return _plain(f"{event.kind.value:<10} {whom}{said}")
 
 
 def _handed_over(facts: dict[str, str]) -> str:
