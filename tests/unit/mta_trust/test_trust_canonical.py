@@ -127,3 +127,9 @@ def test_any_header_is_cut(octets: bytes) -> None:
     for field in header_fields(octets):
         assert isinstance(field, HeaderField)
         canonical_field(field, Form.RELAXED)
+
+
+def test_a_relaxed_field_is_made_once() -> None:
+    """Fifty seals over a header of a megabyte must not cost fifty megabytes."""
+    field = HeaderField(b"to", b"To: " + b"a \t b\r\n " * 1000)
+    assert canonical_field(field, Form.RELAXED) is canonical_field(field, Form.RELAXED)

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from pyeonji.message.address import mailboxes, parse_addresses
 from pyeonji.mta.signing.keys import signing_key
 from pyeonji.mta.trust.arc_seal import arc_set
@@ -40,6 +42,8 @@ MAX_OPENED: Final = 2000
 
 MAX_BATCH: Final = 32
 """Letters signed in one go of the thread."""
+
+log = structlog.get_logger("pyeonji.mta.signing")
 
 
 class Pen:
@@ -117,7 +121,14 @@ class Signer:
         """
         self._keys_of = keys_of
         self._pen = pen
-        self._opened = lru_cache(MAX_OPENED)(lambda key: signing_key(key, sealing))
+
+        def opened(key: DkimKey) -> SigningKey | None:
+            found = signing_key(key, sealing)
+            if found is None:  # secret.key is another one: told once
+                log.error("dkim.sealed", domain=key.domain, selector=key.selector)
+            return found
+
+        self._opened = lru_cache(MAX_OPENED)(opened)
 
     async def keys(self, domains: Sequence[str]) -> list[SigningKey]:
         """The keys that sign for the first of the domains that has any.

@@ -14,7 +14,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pyeonji.base.limits import MAX_HEADER_FIELDS
 from pyeonji.message.header import FIELD
@@ -39,19 +39,33 @@ class Form(StrEnum):
     RELAXED = "relaxed"
 
 
-class HeaderField(NamedTuple):
+class HeaderField:
     """A field as it stands: its name in lower case, and all its octets.
 
     `octets` are name, colon and folded value without the CRLF at the end.
     """
 
-    name: bytes
-    octets: bytes
+    __slots__ = ("_relaxed", "name", "octets")
+
+    def __init__(self, name: bytes, octets: bytes) -> None:
+        """Take both as they are."""
+        self.name = name
+        self.octets = octets
+        self._relaxed: bytes | None = None
 
     @property
     def value(self) -> bytes:
         """What stands behind the colon, folded."""
         return self.octets.partition(b":")[2]
+
+    @property
+    def relaxed(self) -> bytes:
+        """In relaxed form; made once, since many signatures may ask for it."""
+        if self._relaxed is None:
+            value = self.value.replace(b"\r\n", b"").replace(b"\n", b"")
+            value = _WSP_RUN.sub(b" ", value).strip(b" ")
+            self._relaxed = self.name + b":" + value
+        return self._relaxed
 
 
 def header_fields(header: bytes) -> list[HeaderField]:
@@ -77,11 +91,7 @@ def header_fields(header: bytes) -> list[HeaderField]:
 
 def canonical_field(field: HeaderField, form: Form) -> bytes:
     """A field as it is hashed, without the CRLF at its end (RFC 6376 §3.4.1)."""
-    if form is Form.SIMPLE:
-        return field.octets
-    value = field.value.replace(b"\r\n", b"").replace(b"\n", b"")
-    value = _WSP_RUN.sub(b" ", value).strip(b" ")
-    return field.name + b":" + value
+    return field.octets if form is Form.SIMPLE else field.relaxed
 
 
 @dataclass(frozen=True, slots=True)
