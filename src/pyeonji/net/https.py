@@ -140,12 +140,16 @@ async def _one(
                 method,
                 url.copy_with(host=address),
                 content=content,
-                headers={"Host": url.netloc.decode("ascii"), **headers},
+                headers={
+                    "Host": url.netloc.decode("ascii"),
+                    "Accept-Encoding": "identity",  # nothing that could grow
+                    **headers,
+                },
                 extensions={"sni_hostname": url.raw_host.decode("ascii")},
             ) as answer,
         ):
             octets = b""
-            async for piece in answer.aiter_bytes():
+            async for piece in answer.aiter_raw():
                 octets += piece
                 if len(octets) > limit_octets:
                     raise RequestFailed(f"more than {limit_octets} octets")

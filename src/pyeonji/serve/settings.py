@@ -81,6 +81,7 @@ class RelaySettings:
     mta_sts: bool = True
     private_addresses: bool = False  # policies may come from there
     port: int = 25  # where other hosts' servers listen; others are for test networks
+    lenient: tuple[str, ...] = ()  # domains whose policies don't bind for now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +163,10 @@ def read_relay(table: Table, tree: dict[str, Any]) -> RelaySettings:
         mta_sts=boolean,
         private_addresses=boolean,
         port=positive,
+        lenient=texts,
     )
-    return RelaySettings(**wanted)
+    names = (canonical_domain(each) for each in wanted.pop("lenient", ()))
+    return RelaySettings(lenient=tuple(names), **wanted)
 
 
 def read_sources(table: Table, trees: list[Any]) -> tuple[SourceSettings, ...]:

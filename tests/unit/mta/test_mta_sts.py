@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -87,6 +88,15 @@ def test_a_policy() -> None:
 def test_what_is_no_policy(text: str) -> None:
     with pytest.raises(PolicyRefused):
         read_policy(text.encode())
+
+
+def test_long_lines_cost_no_time() -> None:
+    start = time.perf_counter()
+    with suppress(PolicyRefused):
+        read_policy(b"a: " + b" \t" * (MAX_POLICY_OCTETS // 2 - 10) + b"x\n")
+    for _ in range(10):
+        read_record(["v=STSv1" + " " * 60_000 + "x"])
+    assert time.perf_counter() - start < 1
 
 
 @given(st.binary())

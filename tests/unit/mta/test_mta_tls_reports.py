@@ -22,6 +22,8 @@ from tests.unit.mta.world import World, options
 from pyeonji.base.clock import SetClock
 from pyeonji.base.dns import DnsAnswer, DnsStatus
 from pyeonji.mta.relay.reporting import SPREAD_S, Reporting, TlsReporter
+from pyeonji.mta.reports.letter import reports_in
+from pyeonji.mta.reports.tls import TlsReport as ReadReport
 from pyeonji.mta.reports.tls_out import (
     TlsReport,
     as_json,
@@ -178,6 +180,24 @@ def test_the_letter() -> None:
     assert part.get_filename() == (
         "example.test!a.test!1459468800!1459555199!0123456789abcdef.json.gz"
     )
+
+
+def test_our_own_reader_reads_it() -> None:
+    found = reports_in(compose(REPORT, "r@a.test", 1459600000.0))
+    assert found.refused == []
+    (report,) = found.reports
+    assert isinstance(report, ReadReport)
+    assert (report.contact, report.report_id) == (REPORT.contact, REPORT.id)
+    assert report.begin == 1459468800
+    sts, tlsa = report.policies
+    assert (sts.domain, sts.kind, sts.successful, sts.failed) == (
+        "a.test",
+        "sts",
+        5326,
+        100,
+    )
+    assert (tlsa.kind, tlsa.successful, tlsa.failed) == ("tlsa", 3, 0)
+    assert [one.result for one in sts.failures] == ["certificate-expired"]
 
 
 # -- when

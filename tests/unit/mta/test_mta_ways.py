@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from tests.unit.mta.hop import Hop
@@ -10,7 +11,7 @@ from tests.unit.mta.world import World, options
 
 from pyeonji.mta.options import Route, Source
 from pyeonji.mta.relay.way import way
-from pyeonji.storage.queue import NewLetter
+from pyeonji.storage.queue import NewLetter, TlsWish
 
 PARTNER = Route(domain="partner.test", hosts=(("partner", 25),))
 OTHERS = Route(domain="*", hosts=(("others", 25),))
@@ -53,6 +54,15 @@ def test_no_way_is_mixed_with_another() -> None:
         for sender in ("kim@news.test", "kim@c.test")
     }
     assert len(names) == 4  # a.test and b.test go together
+
+
+def test_the_operator_may_be_lenient() -> None:
+    """A domain whose policy is broken for days gets its mail (RFC 7672 §9.1)."""
+    lenient = options(lenient=frozenset({"a.test"}))
+    assert way("a.test", letter("kim@b.test"), lenient).wish is TlsWish.OPTIONAL
+    assert way("b.test", letter("kim@b.test"), lenient).wish is TlsWish.USUAL
+    secret = replace(letter("kim@b.test"), facts={"tls_wish": "required"})
+    assert way("a.test", secret, lenient).wish is TlsWish.REQUIRED
 
 
 def test_letters_go_out_from_the_senders_address() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -98,6 +99,17 @@ def test_too_much() -> None:
     endless = PAGE + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 9
     with pytest.raises(RequestFailed, match="more than 1000 octets"):
         get(endless)
+
+
+def test_what_is_packed_stays_packed() -> None:
+    """A little that could become a lot is not unpacked."""
+    packed = gzip.compress(b"x" * 100_000)
+    answer = get(
+        PAGE
+        + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+        + packed
+    )
+    assert answer.octets == packed
 
 
 def test_too_late() -> None:

@@ -22,7 +22,7 @@ MAX_AGE_S: Final = 31_557_600  # RFC 8461 §3.2: about a year
 
 _RECORD: Final = re.compile(r"v=STSv1\s*;(.*)", re.DOTALL)
 _ID: Final = re.compile(r"[A-Za-z0-9]{1,32}")
-_LINE: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*?)[ \t]*")
+_LINE: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:(.*)")
 _PATTERN: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}")
 
 
@@ -117,7 +117,7 @@ def _fields(text: str) -> tuple[dict[str, str], list[str]]:
             if line.strip():
                 raise PolicyRefused(f"a line that is none of a policy: {line[:80]!r}")
         elif match[1] == "mx":
-            patterns.append(match[2].rstrip(".").lower())
+            patterns.append(match[2].strip(" \t").rstrip(".").lower())
         else:
-            fields.setdefault(match[1], match[2])
+            fields.setdefault(match[1], match[2].strip(" \t"))
     return fields, patterns

@@ -62,6 +62,8 @@ def way(domain: str, letter: NewLetter | None, options: Options) -> Way:
         wish = letter.tls_wish
         if wish is TlsWish.REQUIRED and not letter.reverse_path:
             wish = TlsWish.USUAL  # a report goes as well as it can (RFC 8689 §5)
+    if domain in options.lenient and wish is TlsWish.USUAL:  # RFC 7672 §9.1
+        wish = TlsWish.OPTIONAL
     route = (
         options.routes.get(domain)
         or (options.sender_routes.get(sender) if sender else None)
