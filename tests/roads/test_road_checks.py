@@ -132,6 +132,7 @@ def test_what_fails_is_refused_as_its_domain_asks(tmp_path: Path) -> None:
         await bring(house, twice, "550")
         (letter,) = await house.inbox(house.kim)
         assert "spf=none" in results(letter)
+        assert "smtp.mailfrom=x@two.test" in results(letter)
         assert "dmarc=pass" in results(letter)
 
     play(tmp_path, scene, checker=checker())
@@ -206,6 +207,24 @@ def test_a_silent_dns_delays_no_longer_than_said(tmp_path: Path) -> None:
             assert f"{method}=temperror" in said
 
     play(tmp_path, scene, checker=checker(slow=True, time_s=0.3))
+
+
+def test_both_names_are_checked(tmp_path: Path) -> None:
+    """RFC 7208 §2.3: what the client called itself, beside the sender."""
+
+    async def scene(house: House) -> None:
+        await bring(house, HELLO)
+        await bring(house, HELLO, sender="")
+        first, second = await house.inbox(house.kim)
+        assert "smtp.mailfrom=lee@one.test; spf=fail" in results(first)
+        assert "smtp.helo=mail.one.test" in results(first)
+        assert results(second).count("spf=") == 1
+        assert "spf=fail" in results(second)
+        assert "dmarc=fail" in results(second)
+
+    helo = {"mail.one.test": {"TXT": ["v=spf1 -all"], "A": ["192.0.2.7"]}}
+    watching = {"_dmarc.one.test": {"TXT": ["v=DMARC1; p=none"]}}
+    play(tmp_path, scene, checker=checker({**DNS, **helo, **watching}))
 
 
 def test_received_spf_where_it_is_wanted(tmp_path: Path) -> None:

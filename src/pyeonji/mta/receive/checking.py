@@ -191,18 +191,21 @@ async def check_all(
     deadline = asyncio.get_running_loop().time() + options.time_s
     late = f"no answer from DNS within {options.time_s:g} s"
     address = parsed(client.address) if client is not None else None
+    of_client: list[_Asking[Any]] = []
     asking: list[_Asking[Any]] = [
         _Asking(letter.check_dkim(now), known, lambda: _late_dkim(letter, late)),
         _Asking(letter.check_arc(), known, lambda: _late_arc(letter, late)),
     ]
     if client is not None and address is not None:
-        asking += _of_client(client, address, options, now, known, late)
+        of_client = _of_client(client, address, options, now, known, late)
+        asking += of_client
     waits = any(each.waits for each in asking)
     if waits and len(author.domains) == 1 and not options.suffix_list:
         asking.append(_Asking(_walked(author.domains[0]), known, lambda: None))
     await _answered(asking, ask, deadline)
     dkim, arc = asking[0].value, asking[1].value
-    spf = asking[2].value if address is not None else None
+    found = [each.value for each in of_client]
+    iprev, spf, helo_spf = (*found, None, None, None)[:3]
     inquiry = check_dmarc(
         author,
         identifiers(spf, dkim),
@@ -221,7 +224,8 @@ async def check_all(
     return Verdicts(
         dkim=dkim,
         spf=spf,
-        iprev=asking[3].value if address is not None else None,
+        helo_spf=helo_spf,
+        iprev=iprev,
         arc=arc,
         dmarc=dmarc.value,
     )
@@ -235,31 +239,45 @@ def _of_client(
     known: Known,
     late: str,
 ) -> list[_Asking[Any]]:
-    spf = check_spf(
+    """Of iprev, and of SPF with both identities: RFC 7208 §2.3 wants HELO, too."""
+    iprev = _Asking(
+        check_iprev(address),
+        known,
+        lambda: IprevVerdict(result=IprevResult.TEMPERROR, reason=late),
+    )
+    spf = [
+        _spf(client.helo, path, address, options, now, known, late)
+        for path in dict.fromkeys((client.mail_from, ""))
+    ]
+    return [iprev, *spf]
+
+
+def _spf(
+    helo: str,
+    mail_from: str,
+    address: Address,
+    options: TrustOptions,
+    now: float,
+    known: Known,
+    late: str,
+) -> _Asking[SpfVerdict]:
+    inquiry = check_spf(
         address,
-        helo=client.helo,
-        mail_from=client.mail_from,
+        helo=helo,
+        mail_from=mail_from,
         receiver=options.authserv_id,
         unix_second=int(now),
     )
-    domain = client.mail_from.rpartition("@")[2] or client.helo
-    return [
-        _Asking(
-            spf,
-            known,
-            lambda: SpfVerdict(
-                result=SpfResult.TEMPERROR,
-                reason=late,
-                identity="mailfrom" if client.mail_from else "helo",
-                domain=domain,
-            ),
+    return _Asking(
+        inquiry,
+        known,
+        lambda: SpfVerdict(
+            result=SpfResult.TEMPERROR,
+            reason=late,
+            identity="mailfrom" if mail_from else "helo",
+            domain=mail_from.rpartition("@")[2] or helo,
         ),
-        _Asking(
-            check_iprev(address),
-            known,
-            lambda: IprevVerdict(result=IprevResult.TEMPERROR, reason=late),
-        ),
-    ]
+    )
 
 
 def _walked(domain: str) -> Inquiry[None]:

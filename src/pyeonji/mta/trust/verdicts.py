@@ -42,10 +42,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
-    """What each method found."""
+    """What each method found; `helo_spf` only beside a reverse path."""
 
     dkim: tuple[Verdict, ...] = ()
     spf: SpfVerdict | None = None
+    helo_spf: SpfVerdict | None = None
     iprev: IprevVerdict | None = None
     arc: ArcVerdict | None = None
     dmarc: DmarcVerdict | None = None
@@ -103,20 +104,25 @@ def _of_client(verdicts: Verdicts, client: Client) -> list[MethodResult]:
                 properties=(("policy", "iprev", client.address),),
             )
         )
-    if (spf := verdicts.spf) is not None:
-        name, value = "helo", spf.domain or client.helo
-        if spf.identity == "mailfrom":
-            name = "mailfrom"
-            value = client.mail_from if client.mail_from.isascii() else spf.domain
-        found.append(
-            MethodResult(
-                method="spf",
-                result=spf.result,
-                comment=spf.reason,
-                properties=(("smtp", name, value),),
-            )
-        )
+    if verdicts.spf is not None:
+        found.append(_spf(verdicts.spf, client))
+    helo = verdicts.helo_spf
+    if helo is not None and helo.result != "none":
+        found.append(_spf(helo, client))
     return found
+
+
+def _spf(verdict: SpfVerdict, client: Client) -> MethodResult:
+    name, value = "helo", verdict.domain or client.helo
+    if verdict.identity == "mailfrom":
+        name = "mailfrom"
+        value = client.mail_from if client.mail_from.isascii() else verdict.domain
+    return MethodResult(
+        method="spf",
+        result=verdict.result,
+        comment=verdict.reason,
+        properties=(("smtp", name, value),),
+    )
 
 
 def _dkim(verdict: Verdict) -> MethodResult:
