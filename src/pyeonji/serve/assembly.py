@@ -250,6 +250,7 @@ class Station:
             note=self._note_tls,
             policies=self._sts(configuration, resolver),
         )
+        self._signing = self._signer if configuration.dkim.sign else None
         self._forwarding = Forwarding(
             Srs(self._store.sealer.secret_for("srs")),
             expand=self._aliases.expand,
@@ -382,7 +383,7 @@ class Station:
             take=self._runner.take,
             runner=self._runner,
             policy=self._judge,
-            signer=self._signer,
+            signer=self._signing,
             forwarding=self._forwarding,
             checker=self._checker,
             suppressions=self._store.suppressions,

@@ -157,6 +157,13 @@ class ForwardingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DkimSettings:
+    """Whether what leaves is signed."""
+
+    sign: bool = True  # False: somebody else does, such as a milter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """How much is logged (to standard error), and in which form."""
 
@@ -196,6 +203,7 @@ class Configuration:
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    dkim: DkimSettings = field(default_factory=DkimSettings)
     forwarding: ForwardingSettings = field(default_factory=ForwardingSettings)
     policy: PolicyOptions = field(default_factory=PolicyOptions)
     milters: tuple[MilterOptions, ...] = ()
@@ -278,6 +286,7 @@ class _Reader:
             trust=dict,
             rspamd=dict,
             forwarding=dict,
+            dkim=dict,
             hook=list,
         )
         for key in ("hostname", "data"):
@@ -345,6 +354,9 @@ class _Reader:
             log=LogSettings(**log),
             trust=read_trust(self._table, wanted.pop("trust", {}), wanted["hostname"]),
             **read_filters(self._table, wanted, self._folder),
+            dkim=DkimSettings(
+                **self._table(wanted.pop("dkim", {}), ("dkim",), sign=boolean)
+            ),
             forwarding=ForwardingSettings(
                 **self._table(
                     wanted.pop("forwarding", {}),

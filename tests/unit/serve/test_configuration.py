@@ -171,3 +171,26 @@ def test_a_ca_file_that_is_not_there_is_told() -> None:
     )
     with pytest.raises(ConfigurationError, match=r"nowhere\.pem"):
         mta_options(parse(text, Path("/nonesuch/x.toml")))
+
+
+def test_signing_and_forwarding() -> None:
+    """On unless somebody says otherwise."""
+    usual = parse('hostname = "mail.example.test"\ndata = "d"\n', Path("p.toml"))
+    assert (usual.dkim.sign, usual.forwarding.srs, usual.forwarding.arc) == (
+        True,
+        True,
+        True,
+    )
+    changed = parse(
+        'hostname = "mail.example.test"\ndata = "d"\n'
+        "[dkim]\nsign = false\n[forwarding]\nsrs = false\narc = false\n",
+        Path("p.toml"),
+    )
+    assert not changed.dkim.sign
+    assert not changed.forwarding.srs
+    assert not changed.forwarding.arc
+    with pytest.raises(ConfigurationError, match=r"p.toml:4: dkim.signs: is not a key"):
+        parse(
+            'hostname = "mail.example.test"\ndata = "d"\n[dkim]\nsigns = false\n',
+            Path("p.toml"),
+        )
