@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.message.compose.entities import (
@@ -36,6 +35,8 @@ from pyeonji.message.compose.mailboxes import Mailbox
 from pyeonji.message.compose.transfer import Encoding, encode, why_not_lines
 from pyeonji.message.convert import to_seven_bit
 from pyeonji.message.date import format_date
+from pyeonji.message.header import Header
+from pyeonji.message.report_words import ENGLISH, KOREAN, SUBJECT, Action, why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,9 @@ MAX_DIAGNOSTIC: Final = 1000
 MAX_TOLD_RECIPIENTS: Final = 100
 """Recipients listed in the text for people; the other part lists all."""
 
+MAX_SUBJECT: Final = 200
+"""Characters of the letter's subject that are repeated."""
+
 MAX_ENVID: Final = 100
 """Characters of an envelope id (RFC 3461 §4.4)."""
 
@@ -64,16 +68,6 @@ _HOST: Final = re.compile(
     r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
 _HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
-
-
-class Action(StrEnum):
-    """What was done for a recipient (RFC 3464 §2.3.3)."""
-
-    FAILED = "failed"
-    DELAYED = "delayed"
-    DELIVERED = "delivered"
-    RELAYED = "relayed"
-    EXPANDED = "expanded"
 
 
 _DEFAULT_STATUS: Final = {
@@ -175,39 +169,6 @@ def clean(text: str, limit: int = MAX_DIAGNOSTIC) -> str:
 # -- the text for people -------------------------------------------------------
 
 
-_SUBJECT: Final = {
-    Action.FAILED: "배달하지 못한 편지 / Undelivered mail",
-    Action.DELAYED: "배달이 늦어지는 편지 / Delayed mail",
-    Action.DELIVERED: "편지를 배달했습니다 / Mail delivered",
-    Action.RELAYED: "편지를 다음 서버로 넘겼습니다 / Mail relayed",
-    Action.EXPANDED: "편지를 명단의 모두에게 보냈습니다 / Mail expanded",
-}
-
-_KOREAN: Final = {
-    Action.FAILED: "아래 받는이에게 편지를 배달하지 못했습니다. "
-    "다시 시도하지 않습니다.",
-    Action.DELAYED: "아래 받는이에게 아직 편지를 배달하지 못했습니다. "
-    "계속 시도하므로 다시 보내지 않으셔도 됩니다.",
-    Action.DELIVERED: "아래 받는이의 편지함에 편지를 배달했습니다.",
-    Action.RELAYED: "아래 받는이의 편지를, 배달 확인을 지원하지 않는 서버로 "
-    "넘겼습니다. 더 이상 알림이 없을 수 있습니다.",
-    Action.EXPANDED: "아래 주소는 여러 받는이의 명단이며, 모두에게 보냈습니다.",
-}
-
-_ENGLISH: Final = {
-    Action.FAILED: "Your letter could not be delivered to the recipients below. "
-    "It will not be tried again.",
-    Action.DELAYED: "Your letter has not yet been delivered to the recipients "
-    "below. It will be tried again; there is no need to send it once more.",
-    Action.DELIVERED: "Your letter was delivered to the mailboxes of the "
-    "recipients below.",
-    Action.RELAYED: "Your letter was handed to a server that does not confirm "
-    "deliveries. You may not hear of it again.",
-    Action.EXPANDED: "The address below stands for several recipients; your "
-    "letter was sent on to all of them.",
-}
-
-
 def _actions(recipients: Sequence[RecipientReport]) -> list[Action]:
     """The actions that occur, the worst first."""
     present = {recipient.action for recipient in recipients}
@@ -215,32 +176,49 @@ def _actions(recipients: Sequence[RecipientReport]) -> list[Action]:
 
 
 def _subject(recipients: Sequence[RecipientReport]) -> str:
-    return _SUBJECT[_actions(recipients)[0]]
+    return SUBJECT[_actions(recipients)[0]]
 
 
 def _for_people(report: DeliveryReport) -> Entity:
     blocks = []
     told = report.recipients[:MAX_TOLD_RECIPIENTS]
     for action in _actions(told):
-        blocks += [_KOREAN[action], _ENGLISH[action]]
+        blocks += [KOREAN[action], ENGLISH[action]]
         blocks += [_told(one) for one in told if one.action is action]
     more = len(report.recipients) - len(told)
     if more:
         blocks.append(f"외 {more}명 / and {more} more")
+    subject = _subject_of(report.original)
+    if subject:
+        blocks.append(f"편지의 제목 / subject of the letter: {subject}")
     blocks.append(f"{_host(report.reporting_mta)}의 우편 서버 / the mail server there")
     return text_entity("\r\n\r\n".join(blocks) + "\r\n", described=NOTHING)
+
+
+def _subject_of(original: bytes) -> str:
+    """The letter's subject, so that the sender knows which one it was."""
+    end = _HEADER_END.search(original)
+    header = original[: end.end()] if end else original
+    text = Header(header[:MAX_RETURNED_HEADER]).text(b"subject")
+    shown = "".join(c if c.isprintable() else " " for c in text[:MAX_SUBJECT])
+    return " ".join(shown.split())
 
 
 def _told(recipient: RecipientReport) -> str:
     address = "".join(c if c.isprintable() else "?" for c in recipient.final_recipient)
     lines = [f"  <{address[:320]}>"]
+    reason = None
+    if recipient.action in {Action.FAILED, Action.DELAYED}:
+        reason = why(recipient.status)
+    if reason is not None:
+        lines.append(f"    {reason[0]} / {reason[1]}")
     if recipient.diagnostic:
         remote = clean(recipient.remote_mta, 255)
         says = f"{remote}: " if remote else ""
         lines.append(f"    {says}{clean(recipient.diagnostic)}")
     if recipient.will_retry_until is not None:
         until = format_date(int(recipient.will_retry_until))
-        lines.append(f"    ~ {until}")
+        lines.append(f"    이때까지 시도합니다 / tried until: {until}")
     return "\r\n".join(lines)
 
 

@@ -11,12 +11,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.events import Happening
-from pyeonji.message.report import (
-    Action,
-    DeliveryReport,
-    RecipientReport,
-    compose_report,
-)
+from pyeonji.message.report import DeliveryReport, RecipientReport, compose_report
+from pyeonji.message.report_words import Action
 from pyeonji.mta.queue.plan import Notice
 from pyeonji.storage.queue import (
     NO_WISHES,

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from pyeonji.message.report import (
     MAX_RETURNED_OCTETS,
-    Action,
     DeliveryReport,
     RecipientReport,
     compose_report,
 )
+from pyeonji.message.report_words import Action
 
 ORIGINAL = b"From: kim@example.test\r\nSubject: x\r\n\r\nbody of it\r\n"
 
@@ -131,3 +131,39 @@ def test_nothing_in_a_report_needs_to_be_clean(text: str, octets: bytes) -> None
     )
     facts = parts_of(replace(report, reporting_mta=text))[1]
     assert len(facts.get_payload()) == 2
+
+
+def test_people_read_why_in_both_languages() -> None:
+    """By the status code; until when it is tried; which letter it was."""
+
+    def text(subject: bytes = b"x", **wanted: Any) -> str:
+        report = replace(
+            REPORT,
+            recipients=(replace(RECIPIENT, **wanted),),
+            original=b"Subject: " + subject + b"\r\n\r\nbody\r\n",
+        )
+        words: str = parts_of(report)[0].get_payload(decode=True).decode()
+        return words
+
+    assert "그런 주소가 없습니다 / there is no such address" in text()
+    full = text(status="4.2.2", action=Action.DELAYED, will_retry_until=1e9)
+    assert "편지함이 가득 찼습니다 / the mailbox is full" in full
+    assert "이때까지 시도합니다 / tried until: Sun, 09 Sep 2001" in full
+    assert "server" not in text(status="5.9.9").partition("<lee")[2].partition("의")[0]
+    assert "no such" not in text(action=Action.DELIVERED, diagnostic="")
+    korean = text(subject=b"=?utf-8?B?7ZqM7J2Y66Gd?=")
+    assert "subject of the letter: 회의록" in korean
+    hostile = text(subject=b"=?utf-8?Q?a=0D=0Ab=1B[31m?= " + b"y" * 5000)
+    assert "subject of the letter: a b [31m yyy" in hostile
+    assert "y" * 250 not in hostile
+
+
+def test_a_reason_is_said_of_every_plain_status() -> None:
+    """Both languages, nothing left empty."""
+    from pyeonji.message.report_words import _WHY, why
+
+    for detail, (korean, english) in _WHY.items():
+        assert why(f"5.{detail}") == why(f"4.{detail}") == (korean, english)
+        assert not korean.isascii()
+        assert english.isascii()
+    assert why("") is None
