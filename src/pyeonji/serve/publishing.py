@@ -127,17 +127,23 @@ async def published_keys(directory: Directory, domain: str) -> list[DkimKey]:
     ]
 
 
-async def domain_records(
+def domain_records(
     configuration: Configuration,
-    resolver: Asker,
+    addresses: Sequence[str],
     name: str,
     dkim: Sequence[DkimKey] = (),
 ) -> list[Record]:
     """Every record to publish for a domain.
 
+    Args:
+        configuration: the operator's.
+        addresses: as `addresses_of` found them.
+        name: the domain.
+        dkim: as `published_keys` found them.
+
     Raises:
         OSError, ValueError: the certificate can't be read.
         BadName: what is configured can't stand in DNS.
     """
-    host = host_facts(configuration, await addresses_of(configuration, resolver))
+    host = host_facts(configuration, addresses)
     return records(host, domain_facts(configuration, name, dkim))

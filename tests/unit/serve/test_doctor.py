@@ -100,8 +100,7 @@ class Web:
 def published(configuration: Configuration) -> Zone:
     """A zone as `domain dns` proposes it, and a right reverse name."""
     zone: Zone = {}
-    asker = Resolver(configuration.dns_servers)
-    for record in asyncio.run(domain_records(configuration, asker, NAME)):
+    for record in domain_records(configuration, [ADDRESS], NAME):
         zone.setdefault((record.name, record.kind), []).append(presentation(record))
     zone["8.8.8.8.in-addr.arpa", "PTR"] = [f"mail.{NAME}."]
     return zone

@@ -11,7 +11,7 @@ from pyeonji.net.dns import Resolver
 from pyeonji.serve.certificates import CertificateRefused
 from pyeonji.serve.commands.context import Context, print_json
 from pyeonji.serve.commands.domains import Json, Name
-from pyeonji.serve.publishing import domain_records, published_keys
+from pyeonji.serve.publishing import addresses_of, domain_records, published_keys
 from pyeonji.storage.errors import NoSuchDomain
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def dns(context: typer.Context, name: Name, *, json: Json = False) -> None:
             raise NoSuchDomain(name)
         resolver = Resolver(kept.configuration.dns_servers)
         keys = await published_keys(store.directory, domain.name)
-        return await domain_records(kept.configuration, resolver, domain.name, keys)
+        addresses = await addresses_of(kept.configuration, resolver)
+        return domain_records(kept.configuration, addresses, domain.name, keys)
 
     try:
         found = kept.run(work)

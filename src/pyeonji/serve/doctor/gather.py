@@ -102,6 +102,7 @@ class Gatherer:
             smtp_port: of other servers; another one only in tests.
         """
         self._smtp_port = smtp_port
+        self._addresses: list[str] | None = None
         self._configuration = configuration
         self._store = store
         self._asker = asker
@@ -111,8 +112,8 @@ class Gatherer:
     async def domain(self, name: str, dkim: Sequence[DkimKey]) -> DomainAsked:
         """A domain of ours, as the world sees it."""
         configuration = self._configuration
-        addresses = await addresses_of(configuration, self._asker)
-        expected = await domain_records(configuration, self._asker, name, dkim)
+        addresses = await self._own_addresses()
+        expected = domain_records(configuration, addresses, name, dkim)
         ascii_domain = ascii_name(name)
         questions = {(each.name, each.kind) for each in expected}
         questions |= {
@@ -145,7 +146,7 @@ class Gatherer:
         """This host, as the world and as itself sees it."""
         configuration = self._configuration
         hostname = configuration.hostname
-        addresses = await addresses_of(configuration, self._asker)
+        addresses = await self._own_addresses()
         both = [(hostname, "A"), (hostname, "AAAA")]
         answers = await self._answers(both)
         skew, source = await self._skew()
@@ -158,7 +159,9 @@ class Gatherer:
         return HostAsked(
             hostname=hostname,
             now=self._clock.time(),
-            addresses=tuple([await self._address(each) for each in addresses]),
+            addresses=tuple(
+                await asyncio.gather(*(self._address(each) for each in addresses))
+            ),
             hostname_answers={kind: answers[hostname, kind] for _, kind in both},
             doors=tuple(await self._doors(addresses)),
             certificate=await certificate_seen(
@@ -174,6 +177,12 @@ class Gatherer:
 
     # -- DNS
 
+    async def _own_addresses(self) -> list[str]:
+        """Asked once: where DNS is dead each question takes its whole time."""
+        if self._addresses is None:
+            self._addresses = await addresses_of(self._configuration, self._asker)
+        return self._addresses
+
     async def _answers(
         self, questions: Sequence[Question]
     ) -> dict[Question, DnsAnswer]:
@@ -186,16 +195,16 @@ class Gatherer:
         kind = "AAAA" if ip_address(address).version == 6 else "A"
         names = [text.rstrip(".").lower() for text in reverse.records[:MAX_PTR]]
         forward = await self._answers([(name, kind) for name in names])
-        listed = {}
+        lists: tuple[str, ...] = ()
         if ip_address(address).is_global:
-            stem = pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
-            for blocklist in self._configuration.doctor.blocklists:
-                listed[blocklist] = await self._asker.ask(f"{stem}.{blocklist}", "A")
+            lists = self._configuration.doctor.blocklists
+        stem = pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
+        listed = await self._answers([(f"{stem}.{each}", "A") for each in lists])
         return AddressAsked(
             address=address,
             reverse=reverse,
             forward={name: each.records for (name, _), each in forward.items()},
-            listed=listed,
+            listed=dict(zip(lists, listed.values(), strict=True)),
         )
 
     async def _spf(self, domain: str, addresses: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,116 @@
+"""HTTP listeners: lives are bounded, networks counted, ends orderly."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from pyeonji.net.listener import bind
+from pyeonji.web import server as serving
+from pyeonji.web.server import WebListener
+
+HOST = "127.0.0.1"
+
+
+async def slowly(_: Request) -> PlainTextResponse:
+    await asyncio.sleep(0.3)
+    return PlainTextResponse("done")
+
+
+async def at_once(_: Request) -> PlainTextResponse:
+    return PlainTextResponse("here")
+
+
+APP = Starlette(routes=[Route("/slow", slowly), Route("/", at_once)])
+
+
+def play(
+    scene: Callable[[int, WebListener], Awaitable[None]], *, per_network: int = 50
+) -> None:
+    async def run() -> None:
+        [bound] = bind(HOST, 0, copies=1)
+        port = bound.getsockname()[1]
+        listener = WebListener(
+            "http", bound, APP, tls_context=None, per_network=per_network
+        )
+        await listener.start()
+        try:
+            await scene(port, listener)
+        finally:
+            await listener.stop()
+
+    asyncio.run(run())
+
+
+async def asked(port: int, octets: bytes) -> bytes:
+    """What is said until the connection ends."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(octets)
+    try:
+        return await asyncio.wait_for(reader.read(), 5)
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+def test_an_answer() -> None:
+    async def scene(port: int, _: WebListener) -> None:
+        said = await asked(port, GET)
+        assert said.startswith(b"HTTP/1.1 200 OK")
+        assert said.endswith(b"\r\n\r\nhere")
+        assert b"server:" not in said.lower()
+
+    play(scene)
+
+
+@pytest.mark.parametrize("octets", [b"", b"GET / HTTP/1.1\r\nHost: a\r\nX: "])
+def test_who_never_ends_is_cut(octets: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head octet by octet holds a connection no longer than any other."""
+    monkeypatch.setattr(serving, "MAX_CONNECTION_S", 0.3)
+
+    async def scene(port: int, _: WebListener) -> None:
+        began = time.monotonic()
+        assert await asked(port, octets) == b""
+        assert 0.2 < time.monotonic() - began < 3
+
+    play(scene)
+
+
+def test_a_network_has_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "network_of", lambda _: "192.0.2.0")
+
+    async def scene(port: int, _: WebListener) -> None:
+        held = [socket.create_connection((HOST, port)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        assert await asked(port, GET) == b""
+        for each in held:
+            each.close()
+        await asyncio.sleep(0.1)
+        assert (await asked(port, GET)).endswith(b"here")
+
+    play(scene, per_network=2)
+
+
+def test_an_answer_under_way_is_finished() -> None:
+    async def scene(port: int, listener: WebListener) -> None:
+        request = GET.replace(b"GET / ", b"GET /slow ")
+        under_way = asyncio.ensure_future(asked(port, request))
+        await asyncio.sleep(0.1)
+        await listener.stop()
+        assert (await under_way).endswith(b"done")
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(HOST, port)
+
+    play(scene)
