@@ -68,7 +68,11 @@ def assert_nothing_was_said(hop: Hop) -> None:
     assert not any(line.startswith(("MAIL", "RCPT", "DATA")) for line in hop.heard)
 
 
-@pytest.mark.parametrize("record", [MX.tlsa(3), MX.tlsa(3, 0, 2), CA.tlsa(2, 0)])
+@pytest.mark.parametrize(
+    "record",
+    [MX.tlsa(3), MX.tlsa(3, 0, 2), CA.tlsa(2, 0)],
+    ids=["3 1 1", "3 0 2", "2 0 1"],  # the records are others in each process
+)
 def test_right_records(record: str) -> None:
     """The letter goes, and its journey says how the host was known."""
     mx = hop()
@@ -89,6 +93,7 @@ def test_right_records(record: str) -> None:
         (sign("mx.b.test", by=CA), CA.tlsa(2), "certificate-host-mismatch"),
         (None, MX.tlsa(3), "starttls-not-supported"),
     ],
+    ids=["another key", "expired", "another name", "no STARTTLS"],
 )
 def test_wrong_records(shown: Signed | None, record: str, failure: str) -> None:
     """It waits, whatever is wrong, and nothing is said but hello."""
