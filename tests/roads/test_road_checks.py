@@ -209,6 +209,33 @@ def test_a_silent_dns_delays_no_longer_than_said(tmp_path: Path) -> None:
     play(tmp_path, scene, checker=checker(slow=True, time_s=0.3))
 
 
+@pytest.mark.parametrize("lines", [1, 40_000])
+def test_a_connection_lost_meanwhile_brings_nothing(tmp_path: Path, lines: int) -> None:
+    """No 250 was said: he will bring it again, and it is to be there once."""
+
+    async def scene(house: House) -> None:
+        port = await house.listen(DoorKind(xclient=(ip_network("127.0.0.1"),)))
+        client = await Client.open(port)
+        await client.say("EHLO p", "250")
+        await client.say("XCLIENT ADDR=192.0.2.7", "220")
+        await client.say("EHLO mail.one.test", "250")
+        await client.say("MAIL FROM:<lee@one.test>", "250")
+        await client.say("RCPT TO:<kim@example.test>", "250")
+        await client.say("DATA", "354")
+        client.writer.write(HELLO + b"a line of a long letter\r\n" * lines + b".\r\n")
+        await client.writer.drain()
+        await asyncio.sleep(0.5)
+        for connection in list(house.connections):
+            connection.abort()
+        client.writer.transport.abort()
+        await asyncio.sleep(1.5)
+        assert await house.inbox(house.kim) == []
+        assert await house.store.office.summaries() == []
+        assert not list((tmp_path / "data" / "queue").rglob("*/*"))
+
+    play(tmp_path, scene, checker=checker(slow=True, time_s=1.5))
+
+
 def test_both_names_are_checked(tmp_path: Path) -> None:
     """RFC 7208 §2.3: what the client called itself, beside the sender."""
 

@@ -229,6 +229,10 @@ async def _accept(
         return
     new = await _signed_by_us(door, transaction, decided, arrived)
     content = new.content
+    if door.transaction is not transaction:  # the client has gone, and will come again
+        if isinstance(content, BlobFile):
+            content.path.unlink(missing_ok=True)
+        return
     recipients = len(new.recipients)
     door.smtp.progress(f"letter {new.id}: {recipients} recipients, keeping it")
     prepared = None
