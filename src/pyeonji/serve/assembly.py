@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.clock import SystemClock
+from pyeonji.base.events import Happening
 from pyeonji.base.ids import letter_ids
 from pyeonji.base.rates import Rate
 from pyeonji.mda import lmtp
@@ -23,6 +24,7 @@ from pyeonji.mta.alarms import Alarms
 from pyeonji.mta.forward.forwarding import Forwarding
 from pyeonji.mta.forward.srs import Srs
 from pyeonji.mta.hooks.python import Delivering
+from pyeonji.mta.hooks.webhook import Webhooks
 from pyeonji.mta.options import Options as MtaOptions
 from pyeonji.mta.options import Route, Source
 from pyeonji.mta.queue.runner import Runner
@@ -51,10 +53,11 @@ from pyeonji.storage.names import canonical_domain
 from pyeonji.storage.tokens import KeysRefused, TokenOptions, TokenVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from ssl import SSLContext
 
     from pyeonji.base.clock import Clock
+    from pyeonji.base.events import LetterEvent
     from pyeonji.base.ids import LetterId
     from pyeonji.mta.needs import Deliver
     from pyeonji.mta.receive.judging import Judge
@@ -89,6 +92,7 @@ class Station:
     ) -> None:
         self.listeners: list[Listener] = []
         self._judge: Judge | None = None
+        self._webhooks = Webhooks(start.configuration.webhooks, clock)
         self._hooks = load_hooks(start.configuration)
         self._chores: list[asyncio.Future[None]] = []
         self._start = start
@@ -200,6 +204,7 @@ class Station:
             await self._judge.close()
         for hook in self._hooks:
             hook.end()
+        await self._webhooks.close()
         await self._store.close()
         self._authenticator.close()
         self._pen.close()
@@ -219,7 +224,19 @@ class Station:
             office=self._store.office,
             signer=self._signer,
             suppressions=self._store.suppressions,
+            watch=self._ended,
         )
+
+    def _ended(self, letter: QueuedLetter, events: Sequence[LetterEvent]) -> None:
+        """What became of a letter: news for some, and a sign of what accounts do."""
+        if self._webhooks:
+            self._webhooks.ended(letter, events)
+        account = letter.letter.facts.get("user", "")
+        if not account or self._judge is None:
+            return
+        for event in events:
+            if event.kind is Happening.FAILED:
+                self._runner.background(self._judge.failed(account))
 
     def _take(self, letter: QueuedLetter) -> None:
         """Run a letter of our own; the runner is made after what calls this."""
@@ -384,6 +401,7 @@ class Station:
             runner=self._runner,
             policy=self._judge,
             signer=self._signing,
+            taken=self._webhooks.taken if self._webhooks else None,
             forwarding=self._forwarding,
             checker=self._checker,
             suppressions=self._store.suppressions,

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.hooks.milter_link import MilterOptions
     from pyeonji.mta.hooks.python import PythonOptions
     from pyeonji.mta.hooks.rspamd import RspamdOptions
+    from pyeonji.mta.hooks.webhook import WebhookOptions
 
 Tls = Literal["none", "starttls", "implicit"]
 
@@ -210,6 +211,7 @@ class Configuration:
     trust: TrustOptions = field(default_factory=TrustOptions)
     rspamd: RspamdOptions | None = None
     hooks: tuple[PythonOptions, ...] = ()
+    webhooks: tuple[WebhookOptions, ...] = ()
     publish: PublishSettings = field(default_factory=PublishSettings)
     mta_sts: MtaStsSettings | None = None
     reports: ReportSettings = field(default_factory=ReportSettings)
@@ -288,6 +290,7 @@ class _Reader:
             forwarding=dict,
             dkim=dict,
             hook=list,
+            webhook=list,
         )
         for key in ("hostname", "data"):
             if key not in wanted:

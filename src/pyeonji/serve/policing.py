@@ -9,6 +9,7 @@ from pyeonji.mta.hooks.milter import Milter
 from pyeonji.mta.hooks.milter_link import Links, MilterOptions
 from pyeonji.mta.hooks.python import PythonHook, PythonOptions, load
 from pyeonji.mta.hooks.rspamd import Rspamd, RspamdOptions
+from pyeonji.mta.hooks.webhook import EVENTS, WebhookOptions
 from pyeonji.mta.policy.habits import AccountOptions
 from pyeonji.mta.policy.lists import DnsList, answer_range
 from pyeonji.mta.policy.options import PolicyOptions
@@ -77,6 +78,9 @@ def load_hooks(configuration: Configuration) -> list[PythonHook]:
     return [PythonHook(each, load(each)) for each in configuration.hooks]
 
 
+MIN_SECRET_OCTETS: Final = 16
+"""Of a secret that signs webhooks."""
+
 _WORD: Final = one_of("reject", "defer", "quarantine", "note")
 
 
@@ -91,6 +95,7 @@ def read_filters(table: Table, wanted: dict[str, Any], folder: Path) -> dict[str
         "milters": read_milters(table, wanted.pop("milter", [])),
         "hooks": read_hooks(table, wanted.pop("hook", []), folder),
     }
+    found["webhooks"] = read_webhooks(table, wanted.pop("webhook", []), folder)
     if "rspamd" in wanted:
         found["rspamd"] = read_rspamd(table, wanted.pop("rspamd"))
     return found
@@ -186,6 +191,32 @@ def read_hooks(
         wanted.setdefault("folder", folder)
         found.append(PythonOptions(**wanted))
     return tuple(found)
+
+
+def read_webhooks(
+    table: Table, trees: list[Any], folder: Path
+) -> tuple[WebhookOptions, ...]:
+    """The tables [[webhook]]."""
+    found = []
+    for index, tree in enumerate(trees):
+        where = ("webhook", index)
+        wanted = table(tree, where, url=_url, secret_file=path(folder), events=_events)
+        for key in ("url", "secret_file"):
+            if key not in wanted:
+                raise ValueRefused("is missing", (*where, key))
+        file = wanted.pop("secret_file")
+        try:
+            secret = file.read_bytes().strip()
+        except OSError as error:
+            raise ValueRefused(str(error), (*where, "secret_file")) from None
+        if len(secret) < MIN_SECRET_OCTETS:
+            raise ValueRefused("the secret is too short", (*where, "secret_file"))
+        found.append(WebhookOptions(secret=secret, **wanted))
+    return tuple(found)
+
+
+def _events(value: Any) -> tuple[str, ...]:
+    return tuple(one_of(*EVENTS)(item) for item in texts(value))
 
 
 def read_rspamd(table: Table, tree: Any) -> RspamdOptions:

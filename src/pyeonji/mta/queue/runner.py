@@ -35,7 +35,7 @@ from pyeonji.storage.names import domain_of
 from pyeonji.storage.queue import RecipientState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pyeonji.base.clock import Clock
     from pyeonji.base.ids import LetterId
@@ -84,6 +84,7 @@ class Runner:
         office: QueueOffice | None = None,
         signer: Signer | None = None,
         suppressions: Suppressions | None = None,
+        watch: Callable[[QueuedLetter, Sequence[LetterEvent]], None] | None = None,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -98,6 +99,7 @@ class Runner:
             is_local: whether an address is ours.
             office: finds waiting letters when roles turn; None: TURN finds none.
             signer: signs reports, and converted letters again; None: nothing is.
+            watch: told what became of letters, once that is stable.
             suppressions: learns which addresses don't exist; None: nobody does.
         """
         self.options = options
@@ -107,6 +109,7 @@ class Runner:
         self._expand = expand
         self._signer = signer
         self._suppressions = suppressions
+        self._watch = watch
         self._active: dict[LetterId, Active] = {}
         self._kept_octets = 0  # of letters in the window
         self._local = LocalDeliveries(self, deliver, sync)
@@ -381,6 +384,8 @@ class Runner:
     async def keep(self, active: Active, events: Sequence[LetterEvent]) -> None:
         """Settle; the letter leaves the window with its last attempt."""
         await self.queue.settle(active.letter, active.letter.recipients, events)
+        if self._watch is not None and events:
+            self._watch(active.letter, events)
         self.leave(active)
 
     def leave(self, active: Active, *, known: bool = False) -> None:

@@ -246,6 +246,8 @@ async def _accept(
         _refuse(door, NO_ROOM)
         return
     door.transaction = None
+    if receiver.taken is not None:
+        receiver.taken(new)
     receiver.take(queued, prepared)
     door.smtp.progress(f"letter {queued.id}: stable, handed to the queue")
     door.smtp.reply(250, "2.0.0", f"{queued.id} accepted")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pyeonji.net.connection import Connection
     from pyeonji.storage.authentication import Authenticator
     from pyeonji.storage.directory import Directory
-    from pyeonji.storage.queue import Queue, QueuedLetter, QueueOffice
+    from pyeonji.storage.queue import NewLetter, Queue, QueuedLetter, QueueOffice
     from pyeonji.storage.suppressions import Suppressions
 
 _STRANGERS: Final = ALL_OFFERS
@@ -72,6 +72,7 @@ class Receiver:
     next_id: Callable[[], LetterId]
     take: Callable[[QueuedLetter, Prepared | None], None]
     runner: Runner | None = None
+    taken: Callable[[NewLetter], None] | None = None  # told of each letter
     policy: Judge | None = None  # None: as it is without configuration
     forwarding: Forwarding | None = None  # None: letters go on as they are
     signer: Signer | None = None  # None: what is submitted is not signed
