@@ -131,20 +131,29 @@ class _Pages(BaseHTTPRequestHandler):
 class Names:
     """nsd with two zones, of which one is signed; unbound, which knows its key."""
 
-    def __init__(self, signed: str, plain: str, forged: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        signed: str,
+        plain: str = "",
+        forged: Mapping[str, str] | None = None,
+        *,
+        usual: str = "",
+    ) -> None:
         """Nothing runs yet.
 
         Args:
             signed: lines of the signed zone.
             plain: lines of the other.
             forged: texts that are changed in the signed zone after it was signed.
+            usual: an address where unbound listens at port 53, too.
         """
+        self._usual = usual
         self.folder = Path(tempfile.mkdtemp(prefix="pyeonji-dns-"))
         self.folder.chmod(0o755)
         self.port = _free_port()
         self._authority_port = _free_port()
         text, key = _sign(signed)
-        for before, after in forged.items():
+        for before, after in (forged or {}).items():
             assert before in text, text
             text = text.replace(before, after)
         (self.folder / SIGNED).write_text(text)
@@ -216,16 +225,18 @@ remote-control:
             f"  stub-addr: 127.0.0.1@{self._authority_port}\n"
             for zone in (SIGNED, PLAIN)
         )
+        usual = f"\n  interface: {self._usual}@53" if self._usual else ""
         return self._write(
             "unbound.conf",
             f"""server:
-  interface: 127.0.0.1@{self.port}
+  interface: 127.0.0.1@{self.port}{usual}
   username: ""
   chroot: ""
   directory: "{self.folder}"
   pidfile: ""
   use-syslog: no
   do-not-query-localhost: no
+  access-control: 127.0.0.0/8 allow
   local-zone: "test." nodefault
   module-config: "validator iterator"
   trust-anchor: "{self._key}"

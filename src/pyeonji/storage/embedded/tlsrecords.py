@@ -32,6 +32,9 @@ T = TypeVar("T")
 FLUSH_S: Final = 2.0
 """Results of so many seconds are written together."""
 
+TROUBLE_S: Final = 60.0
+"""A disk that failed is tried again after so long."""
+
 MAX_UNWRITTEN: Final = 10_000
 """Kinds of results that wait for a disk that fails; more are dropped."""
 
@@ -156,7 +159,7 @@ class EmbeddedTlsRecords:
         log.error("tls_results.not_written", exc_info=done.exception())
         if not self._closed:
             self._unwritten.update(waiting)
-            self._timer = self._timer or self._loop.call_later(FLUSH_S, self._flush)
+            self._timer = self._timer or self._loop.call_later(TROUBLE_S, self._flush)
 
     def _write(self, waiting: Counter[tuple[str, TlsResult]]) -> None:
         if not waiting:
