@@ -85,6 +85,19 @@ def test_hosts_of_an_mx_are_no_terms() -> None:
     assert check(data).result == "pass"
 
 
+def test_the_p_macro_is_a_look_up() -> None:
+    """Once: its names are kept; in explanations it costs nothing (§4.6.4)."""
+    text = "v=spf1 " + "exists:%{p}.one.test " * 9 + "-all exp=%{p}.why.test"
+    data: dict[str, dict[str, Any]] = {
+        "one.test": {"TXT": [text]},
+        "unknown.one.test": {"A": ["127.0.0.2"]},
+    }
+    assert (check(data).result, check(data).terms) == ("pass", 2)
+    data["one.test"]["TXT"] = ["v=spf1 " + "a:mx.test " * 10 + "exists:%{p}.one.test"]
+    data["mx.test"] = {"A": ["198.51.100.1"]}
+    assert check(data).result == "permerror"
+
+
 def test_ipv4_behind_ipv6_is_ipv4() -> None:
     """RFC 7208 §5."""
     data = {"one.test": {"TXT": ["v=spf1 ip4:192.0.2.1 -all"]}}

@@ -291,8 +291,12 @@ class _Check:
 
     # -- macros
 
-    def _target(self, spec: MacroString, domain: str) -> Inquiry[str]:
+    def _target(
+        self, spec: MacroString, domain: str, *, explaining: bool = False
+    ) -> Inquiry[str]:
         """The target-name of a domain-spec (RFC 7208 §4.8)."""
+        if spec.uses("p") and self.names is None and not explaining:
+            self._count("%{p}")  # it asks for the names of the address
         name = yield from self._expand(spec, domain)
         if not name.isascii():  # a local part: it matches nothing (RFC 8616 §4)
             return ""
@@ -321,7 +325,7 @@ class _Check:
 
     def _explain(self, spec: MacroString, domain: str) -> Inquiry[str]:
         """The explanation, "" if there is none that can be shown (RFC 7208 §6.2)."""
-        target = yield from self._target(spec, domain)
+        target = yield from self._target(spec, domain, explaining=True)
         if not can_be_asked(target):
             return ""
         answer = yield target, "TXT"
