@@ -21,7 +21,12 @@ from tests.unit.mta.world import World, options
 
 from pyeonji.base.clock import SetClock
 from pyeonji.base.dns import DnsAnswer, DnsStatus
-from pyeonji.mta.relay.reporting import SPREAD_S, Reporting, TlsReporter
+from pyeonji.mta.relay.reporting import (
+    SPREAD_S,
+    Reporting,
+    TlsReporter,
+    report_letter,
+)
 from pyeonji.mta.reports.letter import reports_in
 from pyeonji.mta.reports.tls import TlsReport as ReadReport
 from pyeonji.mta.reports.tls_out import (
@@ -367,3 +372,35 @@ def test_a_report_is_not_reported() -> None:
     world = asyncio.run(run())
     assert len(hop.taken) == 1
     assert world.results == []
+
+
+class Seal:
+    """Signs with a word."""
+
+    async def sign(self, *_: object, **__: object) -> bytes:
+        return b"DKIM-Signature: d=example.test\r\n"
+
+
+def test_it_is_signed() -> None:
+    """RFC 8460 §3: unsigned ones are ignored."""
+    hop = Hop()
+
+    async def run() -> None:
+        async with hop:
+            world = World(options(relay_port=hop.port))
+            world.zone |= {
+                ("a.test", "MX"): ["10 mx.a.test."],
+                ("mx.a.test", "A"): ["127.0.0.1"],
+            }
+            async with world:
+                world.runner._signer = Seal()  # type: ignore[assignment]
+                now = world.clock.time()
+                await world.runner.send_own(report_letter(REPORT, "r@a.test", now))
+                await world.settle()
+
+    asyncio.run(run())
+    (taken,) = hop.taken
+    assert taken.octets.startswith(b"DKIM-Signature: d=example.test\r\n")
+    assert taken.mail.startswith("MAIL FROM:<postmaster@example.test>")
+    _, found = read(taken.octets)
+    assert found == as_json(REPORT)

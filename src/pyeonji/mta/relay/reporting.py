@@ -149,7 +149,7 @@ class TlsReporter:
         address = mailbox(uri)
         if address:
             now = self._clock.time()
-            await self._send(_letter(report, address, now))
+            await self._send(report_letter(report, address, now))
         else:
             answer = await self._post(uri, report.packed(), GZIP)
             if answer.status // 100 != 2:
@@ -157,7 +157,7 @@ class TlsReporter:
         log.info("tls_report.sent", domain=report.domain, day=report.day, to=uri)
 
 
-def _letter(report: TlsReport, to: str, now: float) -> NewLetter:
+def report_letter(report: TlsReport, to: str, now: float) -> NewLetter:
     """It goes whatever TLS comes to (RFC 8460 §3); nobody is told of failures."""
     return NewLetter(
         reverse_path=report.contact,
