@@ -451,6 +451,11 @@ class _Reader:
                 raise ValueRefused("LMTP is never on port 25", (*where, "address"))
             if wanted["protocol"] == "http" and wanted.get("tls") == "starttls":
                 raise ValueRefused("HTTP has no STARTTLS", (*where, "tls"))
+            if wanted["protocol"] == "http" and wanted.get("proxy"):
+                raise ValueRefused("is not read for HTTP", (*where, "proxy"))
+            speaks_smtp = wanted["protocol"] in ("smtp", "submission")
+            if wanted.get("xclient") and not speaks_smtp:
+                raise ValueRefused("is a command of SMTP", (*where, "xclient"))
             if port and (host, port) in found:
                 raise ValueRefused("another listener has it", (*where, "address"))
             wanted.setdefault("plaintext_auth", _is_loopback(host))

@@ -1,5 +1,6 @@
 """The tables of policy."""
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -94,3 +95,28 @@ def test_trust_is_read() -> None:
     )
     plain = parse(HEAD, Path("x.toml"))
     assert plain.trust == TrustOptions(authserv_id=plain.hostname)
+
+
+PAGES = Path(__file__).parents[3] / "docs" / "operating"
+
+
+@pytest.mark.parametrize("page", ["policy.md", "hooks.md"])
+def test_the_examples_of_the_page_are_true(page: str, tmp_path: Path) -> None:
+    """Each block is a configuration that is understood."""
+    (tmp_path / "webhook.secret").write_text("0123456789abcdef")
+    blocks = re.findall(r"```toml\n(.*?)```", (PAGES / page).read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        parse(HEAD + block, tmp_path / "pyeonji.toml")
+
+
+def test_what_a_listener_cannot_have() -> None:
+    for protocol, key in (("http", "proxy"), ("imap", "xclient"), ("lmtp", "xclient")):
+        text = f"""
+            [[listener]]
+            protocol = "{protocol}"
+            address = "127.0.0.1:2525"
+            {key} = ["127.0.0.1"]
+        """
+        with pytest.raises(ConfigurationError, match=f"listener.{key}: is"):
+            parse(HEAD + text, Path("x.toml"))
