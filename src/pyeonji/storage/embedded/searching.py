@@ -2,8 +2,8 @@
 
 A query that looks at flags, dates, sizes and numbers is answered on the loop.
 One that looks at texts runs in a thread with a connection of its own; before
-it, messages without a row in `texts` get one, a batch at a time. The index of
-words says which texts need to be looked at.
+it, messages without a row in `texts` get one, or where headers are enough, these
+are looked at. The index of words says which texts need to be looked at.
 """
 
 from __future__ import annotations
@@ -12,17 +12,26 @@ import asyncio
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import json
+
 from pyeonji.message.text import normalise
 from pyeonji.storage import query as q
 from pyeonji.storage.embedded import marks, reading
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
+from pyeonji.storage.embedded.rawheaders import RawHeaders
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
     errors_named,
     one,
 )
-from pyeonji.storage.embedded.texts import FIELD, complete_texts, kept, one_line
+from pyeonji.storage.embedded.texts import (
+    complete_texts,
+    has_field,
+    kept,
+    lacking,
+    one_line,
+)
 from pyeonji.storage.embedded.wordindex import Index, either
 from pyeonji.storage.entries import MAX_UID
 
@@ -52,8 +61,14 @@ _ADDRESS_FIELDS: Final = frozenset({"from", "to", "cc", "bcc"})
 class Condition:
     """A query as a WHERE condition with its bindings."""
 
-    def __init__(self, query: q.Query, index: Index | None = None) -> None:
+    def __init__(
+        self,
+        query: q.Query,
+        index: Index | None = None,
+        raw: RawHeaders | None = None,
+    ) -> None:
         self.query = query
+        self._raw = raw
         self.bindings: list[Any] = []
         self._index = index
         self.texts = False
@@ -196,9 +211,13 @@ class Condition:
 
     def _field(self, name: str, text: str) -> str:
         name, text = name.lower(), kept(normalise(one_line(text)))
-        return self._text(
-            text, "header", _TEXT.format("has_field(t.header, ?, ?)"), name, text
-        )
+        test = _TEXT.format("has_field(t.header, ?, ?)")
+        made = self._text(text, "header", test, name, text)
+        if self._raw is None:
+            return made
+        found = json.encode(self._raw.holding(name, text)).decode()
+        others = self._bind("e.message IN (SELECT value FROM json_each(?))", found)
+        return f"(coalesce({made}, 0) OR {others})"
 
     @_sql.register
     def _(self, query: q.HeaderContains) -> str:
@@ -229,19 +248,6 @@ class Condition:
 def holds(text: str, part: str) -> bool:
     """Whether a text has a part; much faster than SQLite's instr."""
     return part in text
-
-
-def has_field(header: str, name: str, text: str) -> bool:
-    """Whether a header text has a field of that name with the text in it."""
-    start = f"{FIELD}{name}:"
-    at = header.find(start)
-    while at >= 0:
-        value = at + len(start)
-        end = header.find(FIELD, value)
-        if header.find(text, value, end if end >= 0 else len(header)) >= 0:
-            return True
-        at = header.find(start, value)
-    return False
 
 
 class Searcher:
@@ -336,12 +342,16 @@ def _search(
     try:
         with errors_named():
             if condition.texts:
-                complete_texts(
-                    connection,
-                    *(file.path, file.blobs, mailbox_id, file.texts_until),
-                    makers.asked,
-                )
-                condition = Condition(condition.query, Index(connection))
+                raw = None
+                if condition.bodies:
+                    complete_texts(
+                        connection,
+                        *(file.path, file.blobs, mailbox_id, file.texts_until),
+                        makers.asked,
+                    )
+                elif left := lacking(connection, mailbox_id, file.texts_until):
+                    raw = RawHeaders(connection, left)
+                condition = Condition(condition.query, Index(connection), raw)
             found = _find(connection, mailbox_id, condition)
     except BaseException:
         connection.close()

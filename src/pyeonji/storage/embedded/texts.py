@@ -17,9 +17,10 @@ from pyeonji.storage.embedded.wordindex import keep_letters, words_of
 from pyeonji.storage.errors import StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from pyeonji.message.header import Field
     from pyeonji.storage.embedded.textmaker import TextMaker
 
 TEXTS_AT_ONCE: Final = 100
@@ -56,19 +57,31 @@ def complete_texts(
     first = until.get(mailbox_id, 1)
     if row is None or row[0] == first:
         return
-    lacking = _lacking(connection, mailbox_id, first)
-    if len(lacking) > FEW:
-        for made in maker.make(path, lacking):
+    left = _lacking(connection, mailbox_id, first)
+    if len(left) > FEW:
+        for made in maker.make(path, left):
             with transaction(connection):
                 keep_texts(connection, made)
-        lacking = _lacking(connection, mailbox_id, first)
-    for at in range(0, len(lacking), TEXTS_AT_ONCE):
+        left = _lacking(connection, mailbox_id, first)
+    for at in range(0, len(left), TEXTS_AT_ONCE):
         if maker.closed:
             raise StorageUnavailable("the store is being closed")
-        made = make_texts(connection, blobs, lacking[at : at + TEXTS_AT_ONCE])
+        made = make_texts(connection, blobs, left[at : at + TEXTS_AT_ONCE])
         with transaction(connection):
             keep_texts(connection, made)
     until[mailbox_id] = row[0]
+
+
+def lacking(connection: Database, mailbox_id: int, until: dict[int, int]) -> list[int]:
+    """Messages of a mailbox that lack their texts; `until` as above."""
+    row = one(connection, "SELECT uid_next FROM mailboxes WHERE id = ?", (mailbox_id,))
+    first = until.get(mailbox_id, 1)
+    if row is None or row[0] == first:
+        return []
+    found = _lacking(connection, mailbox_id, first)
+    if not found:
+        until[mailbox_id] = row[0]
+    return found
 
 
 def _lacking(connection: Database, mailbox_id: int, first: int) -> list[int]:
@@ -139,11 +152,32 @@ def keep_texts(connection: Database, made: Made) -> None:
 def texts_of(octets: bytes) -> tuple[str, str]:
     """Header and body text of a message, as they are searched."""
     found = searchable(octets)
+    return _header_text(found.headers), kept(normalise(found.body))
+
+
+def header_text(fields: Iterable[Field]) -> str:
+    """The same of header fields alone."""
+    return _header_text((field.name, field.decoded) for field in fields)
+
+
+def _header_text(fields: Iterable[tuple[str, str]]) -> str:
     header = "".join(
-        f"{FIELD}{name.lower()}:{normalise(one_line(value))}"
-        for name, value in found.headers
+        f"{FIELD}{name.lower()}:{normalise(one_line(value))}" for name, value in fields
     )
-    return kept(header), kept(normalise(found.body))
+    return kept(header)
+
+
+def has_field(header: str, name: str, text: str) -> bool:
+    """Whether a header text has a field of that name with the text in it."""
+    start = f"{FIELD}{name}:"
+    at = header.find(start)
+    while at >= 0:
+        value = at + len(start)
+        end = header.find(FIELD, value)
+        if header.find(text, value, end if end >= 0 else len(header)) >= 0:
+            return True
+        at = header.find(start, value)
+    return False
 
 
 def kept(text: str) -> str:
