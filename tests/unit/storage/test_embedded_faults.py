@@ -327,3 +327,42 @@ def test_a_message_without_a_header_is_sound(tmp_path: Path, octets: bytes) -> N
 
     run(tmp_path, test)
     assert verify(tmp_path).problems == []
+
+
+def test_what_a_crash_left_in_the_spool_goes(tmp_path: Path) -> None:
+    """Each worker empties its own; what is a day old goes from all."""
+    spools = tmp_path / "queue" / "spool"
+
+    async def left_behind(worker: int) -> Path:
+        """A process that dies while a client appends."""
+        store = await open_store(tmp_path, worker=worker, workers=2)
+        spool = store.mail.spool()
+        spool.write(b"x" * 300_000)
+        await spool.finish()
+        (left,) = (spools / str(worker)).iterdir()
+        await store.close()
+        return left
+
+    async def run() -> None:
+        first, second = await left_behind(0), await left_behind(1)
+        old, young = spools / "commands" / "old", spools / "young"
+        old.parent.mkdir()
+        for path in (old, young):
+            path.write_bytes(b"x")
+        os.utime(old, (1, 1))
+        store = await open_store(tmp_path, worker=0, workers=2)
+        assert not first.exists()
+        assert not old.exists()
+        assert second.exists()  # that worker may be at work
+        assert young.exists()
+        spool = store.mail.spool()
+        spool.write(b"x" * 300_000)
+        other = await open_store(tmp_path, worker=1, workers=2)
+        assert not second.exists()
+        await spool.finish()  # nobody took ours away
+        spool.abort()
+        assert not any((spools / "0").iterdir())
+        await other.close()
+        await store.close()
+
+    asyncio.run(run())

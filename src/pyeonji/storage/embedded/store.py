@@ -7,6 +7,7 @@ import shutil
 import weakref
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.clock import Clock, SystemClock
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 MAX_OPEN_ACCOUNTS: Final = 500
 """Accounts kept open though no session holds them."""
+
+SPOOL_KEPT_S: Final = 86400.0
+"""Nothing is spooled for so long; what is older was left behind by a crash."""
 
 TEND_S: Final = 3.0
 """An account that wrote nothing for so long is quiet."""
@@ -197,13 +201,15 @@ class Store:
         with errors_named():
             for folder in (data, queues, accounts, run):
                 make_folder(folder)
-            spool_folder = queues / "spool"
+            spool_folder = queues / "spool" / _spool_name(worker)
             make_folder(spool_folder)
             self.sealer = Sealer.of_file(data / "secret.key")
             if worker is not None:
                 self._release = lock_file(queues / f"{worker}.lock")
                 if self._release is None:
                     raise StorageUnavailable(f"worker {worker} is running already")
+                old = 0.0 if worker else clock.time() - SPOOL_KEPT_S
+                _clear(queues / "spool", spool_folder, before=old)
         mailbag = Mailbag(loop)
         self._notices = Notices(run, worker, loop)
         self.directory = EmbeddedDirectory(data / "directory.db", self._threads)
@@ -272,6 +278,27 @@ class Store:
         self.strangers.close()
         if self._release is not None:
             self._release()
+
+
+def _spool_name(worker: int | None) -> str:
+    """Each worker has a folder of its own, which it may empty when it starts."""
+    return "commands" if worker is None else str(worker)
+
+
+def _clear(spools: Path, own: Path, *, before: float) -> None:
+    """Remove what a process that died was spooling; nobody has said OK to it.
+
+    Args:
+        spools: all spools.
+        own: of this process, where nothing is being spooled yet.
+        before: files of others that are older go, too (Unix seconds).
+    """
+    for path in own.iterdir():
+        path.unlink(missing_ok=True)
+    for path in spools.rglob("*"):
+        with suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _adopt_orphans(queues: Path, workers: int) -> None:
