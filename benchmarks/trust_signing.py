@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from pyeonji.mta.signing.keys import Sealing
-from pyeonji.mta.signing.signer import Pen, Signer, author_domains
+from pyeonji.mta.signing.signer import Signer, author_domains
 from pyeonji.mta.trust.dkim_sign import SigningKey, dkim_signature, key_octets
 from pyeonji.mta.trust.keys import public_key, read_record
 from pyeonji.mta.trust.signed import SignedLetter
@@ -68,8 +68,7 @@ async def together(keys: list[SigningKey]) -> float:
     def unseal(octets: bytes) -> str:
         return base64.b64encode(bytes.fromhex(octets.decode())).decode()
 
-    pen = Pen()
-    signer = Signer(keys_of, Sealing(lambda text: text.encode(), unseal), pen)
+    signer = Signer(keys_of, Sealing(lambda text: text.encode(), unseal))
 
     async def one() -> None:
         letter = hashed()
@@ -79,7 +78,6 @@ async def together(keys: list[SigningKey]) -> float:
     start = time.process_time()
     await asyncio.gather(*(one() for _ in range(ROUNDS)))
     spent = time.process_time() - start
-    pen.close()
     return spent / ROUNDS * 1e6
 
 

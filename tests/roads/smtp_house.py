@@ -22,7 +22,7 @@ from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.receive.receiver import DoorKind, Receiver
 from pyeonji.mta.relay.relay import Relay
 from pyeonji.mta.signing.keys import Sealing
-from pyeonji.mta.signing.signer import Pen, Signer
+from pyeonji.mta.signing.signer import Signer
 from pyeonji.net.connection import Connection
 from pyeonji.net.dns import Resolver
 from pyeonji.net.tls import server_context
@@ -69,8 +69,7 @@ class House:
         aliases = Aliases(directory, hostname=self.options.hostname)
         deliverer = Deliverer(aliases, self.store.mail)
         self.sealing = Sealing(self.store.sealer.seal, self.store.sealer.unseal)
-        self.pen = Pen()
-        self.signer = Signer(directory.dkim_keys, self.sealing, self.pen)
+        self.signer = Signer(directory.dkim_keys, self.sealing)
         self.forwarding = Forwarding(
             Srs(self.store.sealer.secret_for("srs")),
             expand=aliases.expand,
@@ -129,7 +128,6 @@ class House:
         await asyncio.sleep(0)
         await self.runner.stop(2.0)
         self.authenticator.close()
-        self.pen.close()
         await self.store.close()
 
     async def listen(self, kind: DoorKind, peer: tuple[str, int] | None = None) -> int:

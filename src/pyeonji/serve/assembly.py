@@ -34,7 +34,7 @@ from pyeonji.mta.relay.policies import StsPolicies
 from pyeonji.mta.relay.relay import Relay
 from pyeonji.mta.relay.sts import MAX_POLICY_OCTETS
 from pyeonji.mta.signing.keys import Sealing
-from pyeonji.mta.signing.signer import Pen, Signer
+from pyeonji.mta.signing.signer import Signer
 from pyeonji.mta.trace import from_clause, received
 from pyeonji.net.dns import Resolver, a_labels
 from pyeonji.net.https import request
@@ -105,11 +105,9 @@ class Station:
             channel_binding=start.configuration.channel_binding,
             verify_token=_verifier(start.configuration, clock),
         )
-        self._pen = Pen()
         self._signer = Signer(
             store.directory.dkim_keys,
             Sealing(store.sealer.seal, store.sealer.unseal),
-            self._pen,
         )
         self._wire(start.configuration)
         self._reader = ReportReader(store, clock)
@@ -207,7 +205,6 @@ class Station:
         await self._webhooks.close()
         await self._store.close()
         self._authenticator.close()
-        self._pen.close()
 
     # -- wiring
 

@@ -1,17 +1,14 @@
-"""Which keys sign, and the thread that does the work."""
+"""Which keys sign."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 
-import pytest
 from tests.unit.mta_trust.dns_answers import answered
 
 from pyeonji.mta.signing.keys import Sealing, make_keys
 from pyeonji.mta.signing.letters import ours
-from pyeonji.mta.signing.signer import MAX_BATCH, Pen, Signer, author_domains
+from pyeonji.mta.signing.signer import Signer, author_domains
 from pyeonji.mta.trust.canonical import header_fields
 from pyeonji.mta.trust.dkim import Result
 from pyeonji.mta.trust.signed import SignedLetter
@@ -40,14 +37,10 @@ def signed(
         return directory.get(domain, ())
 
     async def main() -> bytes:
-        pen = Pen()
-        signer = Signer(keys_of, sealing, pen)
+        signer = Signer(keys_of, sealing)
         letter = SignedLetter(header, signing=True)
         letter.update(b"hello\r\n")
-        try:
-            return await signer.sign(letter, domains, 1_700_000_000)
-        finally:
-            pen.close()
+        return await signer.sign(letter, domains, 1_700_000_000)
 
     return asyncio.run(main())
 
@@ -105,51 +98,3 @@ def test_selectors_do_not_meet() -> None:
         sealing=OPEN,
     )
     assert second.selector == "2023-11e2"
-
-
-def test_jobs_that_come_meanwhile_are_done_together() -> None:
-    """In one thread, in order; an error is for him who asked."""
-    threads: set[int] = set()
-    batches = []
-
-    def job(number: int) -> bytes:
-        threads.add(threading.get_ident())
-        batches.append(number)
-        time.sleep(0.001)
-        if number == 7:
-            raise ValueError("seven")
-        return b"%d" % number
-
-    async def main() -> None:
-        pen = Pen()
-        asked = [pen.write(lambda n=n: job(n)) for n in range(3 * MAX_BATCH)]  # type: ignore[misc]
-        done = await asyncio.gather(*asked, return_exceptions=True)
-        pen.close()
-        assert isinstance(done.pop(7), ValueError)
-        assert done == [b"%d" % n for n in range(3 * MAX_BATCH) if n != 7]
-
-    asyncio.run(main())
-    assert batches == sorted(batches)
-    assert len(threads) == 1
-    assert threading.get_ident() not in threads
-
-
-def test_who_gives_up_does_not_disturb_others() -> None:
-    def sleepy() -> bytes:
-        time.sleep(0.05)
-        return b"slow"
-
-    async def main() -> None:
-        pen = Pen()
-        slow = asyncio.ensure_future(pen.write(sleepy))
-        gone = asyncio.ensure_future(pen.write(lambda: b"gone"))
-        last = asyncio.ensure_future(pen.write(lambda: b"last"))
-        await asyncio.sleep(0.01)
-        gone.cancel()
-        assert await slow == b"slow"
-        assert await last == b"last"
-        with pytest.raises(asyncio.CancelledError):
-            await gone
-        pen.close()
-
-    asyncio.run(main())

@@ -1,13 +1,12 @@
 """Signing letters with the keys of our domains.
 
-The hashing is done where the letter passes; what is left is arithmetic, done
-in one thread: jobs that come while it works are done together afterwards.
+The hashing is done where the letter passes; what is left is arithmetic, some
+0.3 ms of it. It is done at once: why not in a thread, says
+docs/decisions/0014-signing.md.
 """
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from pyeonji.mta.trust.signed import SignedLetter
     from pyeonji.storage.directory import DkimKey
 
-    _Working = asyncio.Future[list[bytes | Exception]]
     KeysOf = Callable[[str], Awaitable[tuple[DkimKey, ...]]]
 
 MAX_PARENTS: Final = 4
@@ -40,87 +38,20 @@ MAX_PARENTS: Final = 4
 MAX_OPENED: Final = 2000
 """Private keys kept ready."""
 
-MAX_BATCH: Final = 32
-"""Letters signed in one go of the thread."""
-
 log = structlog.get_logger("pyeonji.mta.signing")
-
-
-class Pen:
-    """Does jobs in a thread, one batch after the other."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="signing")
-        self._waiting: list[tuple[Callable[[], bytes], asyncio.Future[bytes]]] = []
-        self._writing: _Working | None = None
-
-    async def write(self, job: Callable[[], bytes]) -> bytes:
-        """What the job returns; raises what it raises."""
-        done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting.append((job, done))
-        if self._writing is None:
-            self._next()
-        return await done
-
-    def _next(self) -> None:
-        batch = self._waiting[:MAX_BATCH]
-        del self._waiting[:MAX_BATCH]
-        working = asyncio.get_running_loop().run_in_executor(
-            self._thread, _work, [job for job, _ in batch]
-        )
-        self._writing = working
-
-        def done(_: object) -> None:
-            self._writing = None
-            _tell(working, [future for _, future in batch])
-            if self._waiting:
-                self._next()
-
-        working.add_done_callback(done)
-
-    def close(self) -> None:
-        """End the thread; jobs under way are done."""
-        self._thread.shutdown(wait=False)
-
-
-def _work(jobs: list[Callable[[], bytes]]) -> list[bytes | Exception]:
-    results: list[bytes | Exception] = []
-    for job in jobs:
-        try:
-            results.append(job())
-        except Exception as error:  # noqa: BLE001 - told to whoever asked
-            results.append(error)
-    return results
-
-
-def _tell(working: _Working, waiting: list[asyncio.Future[bytes]]) -> None:
-    """Say what came of a batch to those who still wait."""
-    if working.cancelled():
-        results: list[bytes | Exception] = [RuntimeError("closed")] * len(waiting)
-    else:
-        results = working.result()
-    for result, future in zip(results, waiting, strict=True):
-        if future.done():
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
 
 
 class Signer:
     """Signs with the active keys of our domains."""
 
-    def __init__(self, keys_of: KeysOf, sealing: Sealing, pen: Pen) -> None:
+    def __init__(self, keys_of: KeysOf, sealing: Sealing) -> None:
         """Nothing is read yet.
 
         Args:
             keys_of: all keys of a domain, quickly (`Directory.dkim_keys`).
             sealing: opens them.
-            pen: does the work.
         """
         self._keys_of = keys_of
-        self._pen = pen
 
         def opened(key: DkimKey) -> SigningKey | None:
             found = signing_key(key, sealing)
@@ -173,11 +104,7 @@ class Signer:
             return b""
         digest = letter.body_digest
         fields = [*header_fields(above), *letter.fields]
-
-        def job() -> bytes:
-            return b"".join(dkim_signature(fields, digest, key, now) for key in keys)
-
-        return await self._pen.write(job)
+        return b"".join(dkim_signature(fields, digest, key, now) for key in keys)
 
     async def seal(
         self,
@@ -207,11 +134,7 @@ class Signer:
             return b""
         digest = letter.body_digest
         fields = [*header_fields(above), *letter.fields]
-
-        def job() -> bytes:
-            return arc_set(fields, digest, verdict, results, keys[0], now)
-
-        return await self._pen.write(job)
+        return arc_set(fields, digest, verdict, results, keys[0], now)
 
 
 def author_domains(fields: Sequence[HeaderField]) -> list[str]:
