@@ -108,6 +108,7 @@ class Options:
     relay_tls: bool = True  # STARTTLS where it is offered
     dane: bool = True  # where the resolver validates
     lenient: frozenset[str] = frozenset()  # domains whose TLS policies don't bind
+    strict: frozenset[str] = frozenset()  # domains whose hosts must be verified
     timeouts: Timeouts = field(default_factory=Timeouts)
     own_endpoints: frozenset[tuple[str, int]] = frozenset()
     max_relays: int = 400  # connections to other hosts at once

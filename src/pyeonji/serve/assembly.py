@@ -522,6 +522,7 @@ def mta_options(configuration: Configuration) -> MtaOptions:
         relay_port=configuration.relay.port,
         dane=configuration.relay.dane,
         lenient=frozenset(configuration.relay.lenient),
+        strict=frozenset(configuration.relay.strict),
         own_endpoints=frozenset(
             (each.host, each.port)
             for each in configuration.listeners

@@ -82,6 +82,7 @@ class RelaySettings:
     private_addresses: bool = False  # policies may come from there
     port: int = 25  # where other hosts' servers listen; others are for test networks
     lenient: tuple[str, ...] = ()  # domains whose policies don't bind for now
+    strict: tuple[str, ...] = ()  # domains whose hosts must be verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +165,14 @@ def read_relay(table: Table, tree: dict[str, Any]) -> RelaySettings:
         private_addresses=boolean,
         port=positive,
         lenient=texts,
+        strict=texts,
     )
-    names = (canonical_domain(each) for each in wanted.pop("lenient", ()))
-    return RelaySettings(lenient=tuple(names), **wanted)
+    for key in ("lenient", "strict"):
+        wanted[key] = tuple(canonical_domain(each) for each in wanted.get(key, ()))
+    both = set(wanted["lenient"]) & set(wanted["strict"])
+    if both:
+        raise ValueRefused(f"{min(both)} is also lenient", ("relay", "strict"))
+    return RelaySettings(**wanted)
 
 
 def read_sources(table: Table, trees: list[Any]) -> tuple[SourceSettings, ...]:

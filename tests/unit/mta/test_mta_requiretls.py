@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.unit.mta.authority import authority, sign
+from tests.unit.mta.authority import Signed, authority, sign
 from tests.unit.mta.hop import Hop
 from tests.unit.mta.relaying import report, status_of
 from tests.unit.mta.world import World, options
@@ -120,3 +120,41 @@ def test_such_letters_have_connections_of_their_own() -> None:
         return way("a.test", letter, options()).name
 
     assert len({name({}), name(REQUIRED), name({"tls_wish": "optional"})}) == 3
+
+
+@pytest.mark.parametrize(
+    ("shown", "secure", "goes"),
+    [
+        (MX, True, True),
+        (MX, False, False),
+        (sign("mx.a.test"), True, False),
+        (None, True, False),
+    ],
+)
+def test_the_operator_may_require_it(
+    shown: Signed | None, *, secure: bool, goes: bool
+) -> None:
+    """Of a domain's hosts, for all letters (RFC 7672 §6): else they wait."""
+    hop = Hop(tls=shown.context() if shown is not None else None)
+
+    async def run() -> World:
+        async with hop:
+            strict = frozenset({"a.test"})
+            world = World(options(relay_port=hop.port, strict=strict))
+            world.zone |= {
+                ("a.test", "MX"): ["10 mx.a.test."],
+                ("mx.a.test", "A"): ["127.0.0.1"],
+            }
+            if secure:
+                world.secure.add("a.test")
+            async with world:
+                await world.send("lee@a.test")
+                await world.settle()
+            return world
+
+    world = asyncio.run(run())
+    assert len(hop.taken) == goes
+    if not goes:
+        (waiting,) = world.queue.letters.values()
+        said = waiting.recipients[0].last_reply
+        assert "operator asks" in said or "nobody vouches" in said

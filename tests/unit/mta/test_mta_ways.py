@@ -65,6 +65,17 @@ def test_the_operator_may_be_lenient() -> None:
     assert way("a.test", secret, lenient).wish is TlsWish.REQUIRED
 
 
+def test_the_operator_may_be_strict() -> None:
+    """His word stands, whatever the sender says (RFC 7672 §6)."""
+    strict = options(strict=frozenset({"a.test"}))
+    careless = replace(letter("kim@b.test"), facts={"tls_wish": "optional"})
+    found = way("a.test", careless, strict)
+    assert found.strict
+    assert found.wish is TlsWish.USUAL
+    assert found.name != way("a.test", careless, options()).name
+    assert not way("b.test", careless, strict).strict
+
+
 def test_letters_go_out_from_the_senders_address() -> None:
     hop = Hop()
 

@@ -25,6 +25,7 @@ validating = true
 dane = false
 mta_sts = false
 private_addresses = true
+strict = ["Partner.test"]
 lenient = ["Broken.test.", "xn--3e0b707e.test"]
 [[source]]
 domain = "NEWS.test"
@@ -47,6 +48,7 @@ next_hop = "b.test:587"
     options = mta_options(configuration)
     assert not options.dane
     assert options.lenient == {"broken.test", "한국.test"}
+    assert options.strict == {"partner.test"}
     assert options.sources == {
         "news.test": Source(v4="192.0.2.1", v6="2001:db8::1"),
         "*": Source(v4="192.0.2.2"),
@@ -70,6 +72,10 @@ def test_unless_said_otherwise() -> None:
         ("[dns]\nvalidating = true", "x.toml:4: dns.validating: needs servers"),
         ("[relay]\nstarttls = true", "x.toml:4: relay.starttls: is not a key"),
         ('[relay]\nlenient = "a.test"', "x.toml:4: relay.lenient: must be a list"),
+        (
+            '[relay]\nlenient = ["a.test"]\nstrict = ["A.test"]',
+            "x.toml:5: relay.strict: a.test is also lenient",
+        ),
         ('[[source]]\ndomain = "a.test"', "x.toml:3: source.addresses: is missing"),
         (
             '[[source]]\ndomain = "a.test"\naddresses = ["a.test"]',

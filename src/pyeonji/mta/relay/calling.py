@@ -170,7 +170,7 @@ class Caller:
                 _log(target, failed)
                 raise failed from error
         try:
-            return guard_for(target, dane, policy, way.wish)
+            return guard_for(target, dane, policy, way.wish, strict=way.strict)
         except TlsFailed as error:
             wanted = NO_POLICY
             if policy is not None:

@@ -48,6 +48,7 @@ class Guard:
     names: tuple[str, ...] = ()  # for usage 2 of DANE (RFC 7672 §3.2.2)
     wish: TlsWish = TlsWish.USUAL
     not_named: str = ""  # what is wrong already, and is only to be reported
+    strict: bool = False
 
     @property
     def reason(self) -> str:
@@ -56,14 +57,19 @@ class Guard:
             return "its TLSA records (DANE) ask for it"
         if self.policy.kind == "sts":
             return "the domain's MTA-STS policy asks for it"
-        return "the letter's sender requires TLS"
+        return "the operator asks for it" if self.strict else "the sender requires TLS"
 
 
 UNGUARDED: Final = Guard()
 
 
 def guard_for(
-    target: Target, dane: Dane | None, policy: StsPolicy | None, wish: TlsWish
+    target: Target,
+    dane: Dane | None,
+    policy: StsPolicy | None,
+    wish: TlsWish,
+    *,
+    strict: bool = False,
 ) -> Guard:
     """What a host of a domain must show.
 
@@ -72,13 +78,16 @@ def guard_for(
         dane: its secure TLSA records.
         policy: of the domain, in force.
         wish: the sender's.
+        strict: the operator wants a certificate of this domain's hosts in any
+            case (RFC 7672 §6).
 
     Raises:
         TlsFailed: the host is none of those that the policy names
             (RFC 8461 §4.1), and the policy is to be obeyed; or nobody vouches
-            for the host, and the sender requires TLS (RFC 8689 §4.2.1).
+            for the host, and the sender or the operator requires TLS
+            (RFC 8689 §4.2.1).
     """
-    required = wish is TlsWish.REQUIRED
+    required = strict or wish is TlsWish.REQUIRED
     yielding = wish is TlsWish.OPTIONAL
     if dane is not None and (dane.usable or not required):
         return Guard(
@@ -114,5 +123,5 @@ def guard_for(
                 " (neither DNSSEC nor MTA-STS)",
                 TlsTrouble.NOT_NAMED,
             )
-        return Guard(proof=Proof.PKIX, binding=True, wish=wish)
+        return Guard(proof=Proof.PKIX, binding=True, wish=wish, strict=strict)
     return Guard(wish=wish)

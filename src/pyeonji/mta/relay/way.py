@@ -27,6 +27,7 @@ class Way:
     route: Route | None = None  # None: its MX decides
     source: Source | None = None  # the addresses to call from
     wish: TlsWish = TlsWish.USUAL
+    strict: bool = False  # a certificate in any case, or the letter waits
 
     @property
     def name(self) -> str:
@@ -42,6 +43,8 @@ class Way:
             name += f" from {self.source.name}"
         if self.wish is not TlsWish.USUAL:
             name += f" TLS {self.wish.value}"
+        if self.strict:
+            name += " strict"
         return name
 
 
@@ -64,10 +67,14 @@ def way(domain: str, letter: NewLetter | None, options: Options) -> Way:
             wish = TlsWish.USUAL  # a report goes as well as it can (RFC 8689 §5)
     if domain in options.lenient and wish is TlsWish.USUAL:  # RFC 7672 §9.1
         wish = TlsWish.OPTIONAL
+    strict = domain in options.strict  # RFC 7672 §6: the operator's word stands
+    if strict and wish is TlsWish.OPTIONAL:
+        wish = TlsWish.USUAL
     route = (
         options.routes.get(domain)
         or (options.sender_routes.get(sender) if sender else None)
         or options.routes.get(EVERY_OTHER_DOMAIN)
     )
     source = options.sources.get(sender) or options.sources.get(EVERY_OTHER_DOMAIN)
-    return Way(domain=domain, route=route, source=source, wish=wish)
+    strict = strict and route is None  # a route has settings of its own
+    return Way(domain=domain, route=route, source=source, wish=wish, strict=strict)
