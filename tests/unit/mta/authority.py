@@ -76,6 +76,8 @@ def sign(
     ca: bool = False,
     common_name: str = "",
     until: timedelta = 30 * DAY,
+    path_length: int | None = None,
+    more: tuple[x509.ExtensionType, ...] = (),
 ) -> Signed:
     """A certificate for names; `by` nobody it signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -90,8 +92,12 @@ def sign(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - 60 * DAY)
         .not_valid_after(now + until)
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(
+            x509.BasicConstraints(ca=ca, path_length=path_length), critical=True
+        )
     )
+    for extension in more:
+        builder = builder.add_extension(extension, critical=True)
     if names:
         san = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         builder = builder.add_extension(san, critical=False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.mta.authority import DAY, Signed, authority, sign
@@ -225,6 +227,80 @@ def test_only_an_authority_may_sign() -> None:
     """A host's own certificate does not make it an issuer."""
     forged = sign("mx.a.test", by=sign("evil.test", by=CA))
     assert trouble(forged, CA.tlsa(2)) is TlsTrouble.UNTRUSTED
+
+
+def issuer(by: Signed | None = None, **more: Any) -> Signed:
+    return sign(by=by, ca=True, common_name=f"issuer {id(more)}", **more)
+
+
+def signs(*, certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=certificates,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+ELSEWHERE = x509.NameConstraints(
+    permitted_subtrees=[x509.DNSName("b.test")], excluded_subtrees=None
+)
+HERE = x509.NameConstraints(
+    permitted_subtrees=[x509.DNSName("a.test")], excluded_subtrees=None
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "good"),
+    [
+        ({"more": (signs(certificates=True),)}, True),
+        ({"more": (signs(certificates=False),)}, False),
+        ({"more": (HERE,)}, True),
+        ({"more": (ELSEWHERE,)}, False),
+        ({"path_length": 0}, True),
+    ],
+)
+@pytest.mark.parametrize("between", [True, False])
+def test_what_an_issuer_may(more: dict[str, Any], *, good: bool, between: bool) -> None:
+    """The named one and those between keep to what they may (RFC 5280 §4.2.1)."""
+    anchor = CA if between else issuer(**more)
+    shown = sign("mx.a.test", by=issuer(CA, **more) if between else anchor)
+    if good:
+        assert check(shown, anchor.tlsa(2)) == anchor.tlsa(2)
+    else:
+        assert trouble(shown, anchor.tlsa(2)) is TlsTrouble.UNTRUSTED
+
+
+def test_an_issuer_of_hosts_alone_makes_no_issuers() -> None:
+    last = issuer(path_length=0)
+    assert trouble(sign("mx.a.test", by=issuer(last)), last.tlsa(2)) is (
+        TlsTrouble.UNTRUSTED
+    )
+
+
+@pytest.mark.parametrize(
+    ("purpose", "good"),
+    [
+        (ExtendedKeyUsageOID.SERVER_AUTH, True),
+        (ExtendedKeyUsageOID.CLIENT_AUTH, False),
+    ],
+)
+def test_a_certificate_is_for_servers(
+    purpose: x509.ObjectIdentifier, *, good: bool
+) -> None:
+    """Or says nothing of it."""
+    usage = x509.ExtendedKeyUsage([purpose])
+    shown = sign("mx.a.test", by=CA, more=(usage,))
+    if good:
+        assert check(shown, CA.tlsa(2)) == CA.tlsa(2)
+    else:
+        assert trouble(shown, CA.tlsa(2)) is TlsTrouble.UNTRUSTED
+    assert check(shown, shown.tlsa(3)) == shown.tlsa(3)
 
 
 def test_a_self_signed_host_is_nobodys_issuer() -> None:

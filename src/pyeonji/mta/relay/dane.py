@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import (
     Criticality,
     ExtensionPolicy,
@@ -242,7 +243,7 @@ def _check_path(
         PolicyBuilder()
         .store(Store([anchor]))
         .time(now)
-        .extension_policies(ca_policy=_ISSUER, ee_policy=ExtensionPolicy.permit_all())
+        .extension_policies(ca_policy=_ISSUER, ee_policy=_SERVER)
     )
     try:
         builder.build_client_verifier().verify(leaf, list(shown[1:]))
@@ -264,10 +265,32 @@ def _issues(
         raise ValueError("an issuer that is no certificate authority")
 
 
-_ISSUER: Final = ExtensionPolicy.permit_all().require_present(
-    x509.BasicConstraints, Criticality.AGNOSTIC, _issues
+def _signs(_: Policy, __: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("an issuer whose key may not sign certificates")
+
+
+def _serves(
+    _: Policy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None
+) -> None:
+    wanted = {
+        ExtendedKeyUsageOID.SERVER_AUTH,
+        ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    }
+    if usage is not None and wanted.isdisjoint(usage):
+        raise ValueError("a certificate that is not for servers")
+
+
+_ISSUER: Final = (
+    ExtensionPolicy.permit_all()
+    .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _issues)
+    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs)
 )
-"""Private authorities follow few of the public ones' rules; this one they must."""
+"""Private authorities follow few of the public ones' rules; these they must."""
+
+_SERVER: Final = ExtensionPolicy.permit_all().may_be_present(
+    x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _serves
+)
 
 
 def has_name(certificate: x509.Certificate, names: Iterable[str]) -> bool:
