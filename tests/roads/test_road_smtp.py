@@ -200,6 +200,33 @@ def test_who_may_send_as_whom(
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (b'To: lee@example.test, "a, b" <x@server>\r\n', "554 5.1.2"),
+        (b"Cc: Team: lee@example.test, root@localhost;\r\n", "554 5.1.2"),
+        (b"Reply-To: kim@laptop\r\n", "554 5.1.2"),
+        (b"To: root, lee@[192.0.2.1], undisclosed:;\r\n", "250"),
+        (b"To: lee@example.test\r\nCc: @, <>, x@\r\n", "250"),
+    ],
+)
+def test_domains_in_the_header_are_whole(
+    tmp_path: Path, header: bytes, expected: str
+) -> None:
+    """RFC 6409 §4.2; a name alone is nobody's domain."""
+
+    async def scene(house: House) -> None:
+        await house.add("lee@example.test")
+        client = await Client.open(house.submission)
+        await client.say("EHLO laptop.test", "250-")
+        await client.login()
+        octets = header + b"Subject: x\r\n\r\nx\r\n"
+        await client.letter("kim@example.test", "lee@example.test", octets, expected)
+        await client.close()
+
+    play(tmp_path, scene)
+
+
 def test_vrfy_and_expn_tell_users_only(tmp_path: Path) -> None:
     """RFC 5321 §3.5.3, §7.3."""
 

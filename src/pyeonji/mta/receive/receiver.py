@@ -95,6 +95,7 @@ class Receiver:
                 hostname=self.options.hostname,
                 expand=self.expand,
                 is_local=self.is_local,
+                routes=self.options.routes,
             ),
         )
 

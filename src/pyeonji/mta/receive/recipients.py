@@ -62,7 +62,9 @@ async def _is_welcome(door: Door, path: str, expansion: Expansion | None) -> boo
     if elsewhere and not _relays(door, path):
         door.smtp.reply(550, "5.7.1", "relaying denied; please log in")
         return False
-    if elsewhere and not _is_qualified(door, path):  # RFC 6409 §4.2
+    if elsewhere and not door.receiver.submitter.is_qualified(
+        path.rpartition("@")[2]
+    ):  # RFC 6409 §4.2
         door.smtp.reply(554, "5.1.2", "say the whole domain name")
         return False
     transaction = door.transaction
@@ -106,10 +108,3 @@ def _relays(door: Door, path: str) -> bool:
         return True
     domain = canonical_domain(path.rpartition("@")[2])
     return domain != EVERY_OTHER_DOMAIN and domain in door.receiver.options.routes
-
-
-def _is_qualified(door: Door, path: str) -> bool:
-    """Whether a domain has more than one label, is a literal or has a route."""
-    domain = canonical_domain(path.rpartition("@")[2])
-    literal = domain.startswith("[")
-    return literal or "." in domain or domain in door.receiver.options.routes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.message.address import mailboxes, parse_addresses
@@ -13,13 +13,19 @@ from pyeonji.message.header import Header
 from pyeonji.mta.receive.inspect import Refusal
 from pyeonji.mta.submit.rewrite import BadHeader, Completion, complete
 from pyeonji.mta.trace import date_time
-from pyeonji.storage.names import canonical
+from pyeonji.storage.names import canonical, canonical_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from pyeonji.mta.needs import Expand, IsLocal
     from pyeonji.storage.directory import Account
+
+
+_OF_OTHERS: Final = (
+    b"to", b"cc", b"bcc", b"reply-to", b"resent-to", b"resent-cc", b"resent-bcc",
+)  # fmt: skip
+"""Fields whose addresses need not be the account's own."""
 
 
 class Submitter:
@@ -32,6 +38,7 @@ class Submitter:
         expand: Expand,
         is_local: IsLocal,
         token: Callable[[], str] = lambda: secrets.token_hex(12),
+        routes: Container[str] = (),
     ) -> None:
         """Nothing is looked up yet.
 
@@ -40,11 +47,13 @@ class Submitter:
             expand: who an address of ours stands for.
             is_local: whether an address is in a domain of ours.
             token: chance, for Message-IDs.
+            routes: domains that we know a way to; they may be single labels.
         """
         self._hostname = hostname
         self._expand = expand
         self._is_local = is_local
         self._token = token
+        self._routes = routes
 
     async def may_send_as(self, account: Account, address: str) -> bool:
         """Whether an account may write under an address.
@@ -87,6 +96,7 @@ class Submitter:
         """
         fields = Header(header)
         refusal = await self._check_authors(fields, account)
+        refusal = refusal or self._check_domains(fields)
         if refusal is not None:
             return refusal
         try:
@@ -120,6 +130,28 @@ class Submitter:
                         f"{account.address} may not send as the address in {word}",
                     )
         return None
+
+    def _check_domains(self, fields: Header) -> Refusal | None:
+        """Domains in the header are whole ones (RFC 6409 §4.2).
+
+        LIBERTY: a name without a domain stays: programs of a host write to
+        `root` so, and what they mean nobody else needs to know.
+        """
+        for name in _OF_OTHERS:
+            for value in fields.all(name):
+                for mailbox in mailboxes(parse_addresses(value)):
+                    domain = mailbox.domain_text
+                    if domain and not self.is_qualified(domain):
+                        word = name.decode().title()
+                        return Refusal(
+                            554, "5.1.2", f"say the whole domain name in {word}"
+                        )
+        return None
+
+    def is_qualified(self, domain: str) -> bool:
+        """Whether a domain has more than one label, is a literal or has a route."""
+        name = canonical_domain(domain)
+        return name.startswith("[") or "." in name or name in self._routes
 
     def _missing(
         self, fields: Header, account: Account, recipients: Sequence[str], now: float
