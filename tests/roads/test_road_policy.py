@@ -1,15 +1,19 @@
 """What policy decides is what happens to clients and letters."""
 
 import asyncio
+import time
 from ipaddress import ip_network
 from pathlib import Path
 
 from tests.roads.smtp_house import Client, House, play
 
+from pyeonji import hooks as public
 from pyeonji.base.clock import Clock
 from pyeonji.base.dns import DnsAnswer, DnsStatus
+from pyeonji.base.events import Happening
 from pyeonji.base.rates import Rate
 from pyeonji.mta.alarms import Alarms
+from pyeonji.mta.hooks.python import PythonHook, PythonOptions
 from pyeonji.mta.policy.habits import AccountOptions
 from pyeonji.mta.policy.lists import DnsList
 from pyeonji.mta.policy.options import PolicyOptions
@@ -272,3 +276,60 @@ def test_an_account_has_its_share(tmp_path: Path) -> None:
         await write(house, 1)
 
     play(tmp_path, scene, judge=with_accounts)
+
+
+class Refusing(public.Hook):
+    """Takes nothing."""
+
+    def message(self, event: public.Message) -> public.Decision:
+        return public.Reject(text="not today", reason="the office is closed")
+
+
+def test_what_was_refused_is_traced(tmp_path: Path) -> None:
+    """Where did my letter go? It never came in, and why."""
+
+    def make(clock: Clock) -> Judge:
+        hook = PythonHook(PythonOptions(module="office:Office"), Refusing())
+        return Judge(PolicyOptions(), clock=clock, hooks=[hook])
+
+    async def scene(house: House) -> None:
+        client = await Client.open(house.port)
+        await client.say("EHLO there.example", "250")
+        octets = b"Message-ID: <m1@there.example>\r\n\r\n"
+        await client.letter(
+            "x@there.example", "kim@example.test", octets, "550 5.7.1 not today"
+        )
+        await client.close()
+        for what in ("<m1@there.example>", "kim@example.test", "x@there.example"):
+            async with asyncio.timeout(10):  # it is kept in the background
+                while not (events := await house.store.office.trace(what)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            (event,) = events
+            assert event.kind is Happening.REFUSED
+            told = "reject: the office is closed (hook office:Office)"
+            assert event.facts["policy"] == told
+            assert event.facts["helo"] == "there.example"
+        assert await house.store.office.summaries() == []
+
+    play(tmp_path, scene, judge=make)
+
+
+def test_harvesters_wait(tmp_path: Path) -> None:
+    def make(clock: Clock) -> Judge:
+        options = PolicyOptions(max_unknown_recipients=2, tarpit_s=0.1)
+        return Judge(options, clock=clock)
+
+    async def scene(house: House) -> None:
+        client = await Client.open(house.port)
+        await client.say("EHLO there.example", "250")
+        await client.say("MAIL FROM:<x@there.example>", "250")
+        began = time.monotonic()
+        for name in "ab":
+            await client.say(f"RCPT TO:<{name}@example.test>", "550 5.1.1")
+        assert time.monotonic() - began < 0.1
+        for name in "cde":
+            await client.say(f"RCPT TO:<{name}@example.test>", "550 5.1.1")
+        assert time.monotonic() - began >= 0.3
+        await client.close()
+
+    play(tmp_path, scene, judge=make)

@@ -15,6 +15,7 @@ class Happening(StrEnum):
     SUBMITTED = "submitted"  # an authenticated user handed it in
     GENERATED = "generated"  # we wrote it ourselves (a DSN)
     CHECKED = "checked"  # policy looked at it: what it found
+    REFUSED = "refused"  # policy or a hook said no, and the client was told
     QUEUED = "queued"  # stable; the 250 was said after this
     ATTEMPTED = "attempted"  # one try at a next hop began
     RELAYED = "relayed"  # the next hop took responsibility

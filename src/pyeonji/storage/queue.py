@@ -295,6 +295,12 @@ class Queue(Protocol):
         stays. Called for letters that another process removed, it does nothing.
         """
 
+    def note_refused(self, letter: NewLetter) -> None:
+        """Remember for `trace` that a letter was not taken; its facts say why.
+
+        Does not wait and never fails: what a full disk takes of it is lost.
+        """
+
     def on_change(self, told: Callable[[], None]) -> None:
         """Be told when another process (the command line) changed the queue."""
 

@@ -198,6 +198,9 @@ class MemoryQueue:
         else:
             del self.letters[letter.id]
 
+    def note_refused(self, letter: NewLetter) -> None:
+        pass
+
     def on_change(self, told: Callable[[], None]) -> None:
         """Nobody else changes it."""
 

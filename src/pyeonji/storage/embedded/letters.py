@@ -123,7 +123,15 @@ class Settle:
     events: tuple[LetterEvent, ...]
 
 
-QueueJob = Accept | Begin | Settle | lanes.LaneJob
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Keep the journey of a letter that was not taken."""
+
+    id: LetterId
+    letter: NewLetter
+
+
+QueueJob = Accept | Refuse | Begin | Settle | lanes.LaneJob
 
 
 def first_due(recipients: Sequence[Recipient]) -> float | None:
@@ -156,6 +164,8 @@ def run_all(
                 _begin(connection, job)
             case Settle():
                 _settle(connection, job, files)
+            case Refuse():
+                _refuse(connection, job)
             case _:
                 lanes.run(connection, job)
         results.append(result)
@@ -196,6 +206,32 @@ def _new_row(job: Accept) -> tuple[tuple[Any, ...], int]:
         letter.wishes.priority,
         "" if letter.wishes is NO_WISHES else _json(letter.wishes),
     ), size
+
+
+def _refuse(connection: Database, job: Refuse) -> None:
+    letter = job.letter
+    addresses = [each.address for each in letter.recipients]
+    event = LetterEvent(
+        letter_id=job.id,
+        at=letter.accepted_at,
+        kind=Happening.REFUSED,
+        facts={
+            "from": letter.reverse_path,
+            "to": " ".join(addresses[:100]),
+            "message_id": letter.message_id,
+            **letter.facts,
+        },
+    )
+    connection.execute(
+        "INSERT OR IGNORE INTO journeys VALUES (?, ?, ?, ?, ?)",
+        (
+            job.id,
+            letter.reverse_path,
+            " ".join(addresses),
+            letter.message_id,
+            _json([event]),
+        ),
+    )
 
 
 def _begin(connection: Database, job: Begin) -> None:

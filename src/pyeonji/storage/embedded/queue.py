@@ -234,6 +234,11 @@ class EmbeddedQueue:
         finally:
             self._claimed.discard(letter.id)
 
+    def note_refused(self, letter: NewLetter) -> None:
+        """See Queue."""
+        future = self._submit(letters.Refuse(letter.id or self._next_id(), letter))
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
     def on_change(self, told: Callable[[], None]) -> None:
         """See Queue."""
         self._told.append(told)
