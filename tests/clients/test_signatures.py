@@ -1,4 +1,4 @@
-"""OpenDKIM and Rspamd verify what we sign and seal."""
+"""OpenDKIM and Rspamd verify what we sign and seal, and we what they do."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from tests.running import Ports
 from tests.unit.mta_trust import test_trust_arc as arc
 from tests.unit.mta_trust import test_trust_dkim as dkim
 from tests.unit.serve.fake_dns import FakeDns
+
+from pyeonji.mta.trust.arc_seal import arc_set
+from pyeonji.mta.trust.canonical import body_hash
+from pyeonji.mta.trust.dkim_sign import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +45,7 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 }
 HARMLESS = {"nothing", "a trace field"}
 READY_S = 30.0
+SET = ("ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results")
 
 
 def program(name: str) -> str:
@@ -99,10 +105,19 @@ options {{
 logging {{ type = "console"; level = "error"; }}
 worker "normal" {{ bind_socket = "127.0.0.1:{port}"; count = 1; }}
 dkim {{ }}
-arc {{ }}
+dkim_signing {{ {signing} }}
+arc {{ {signing} }}
 modules {{ path = "/usr/share/rspamd/plugins"; }}
 lua = "/usr/share/rspamd/rules/rspamd.lua";
 """
+
+
+SIGNING = """
+sign_authenticated = true; allow_username_mismatch = true; try_fallback = false;
+use_domain = "header"; use_esld = false;
+domain {{ "pyeonji.example" {{ path = "{folder}/key.pem"; selector = "r1"; }} }}
+"""
+"""It signs for whoever is said to have logged in."""
 
 
 def quoted(text: str) -> str:
@@ -118,7 +133,19 @@ class Rspamd:
         ports.close()
         settings = folder / "rspamd.conf"
         settings.write_text(
-            SETTINGS.format(folder=folder, dns=dns.port, port=self.port)
+            SETTINGS.format(
+                folder=folder,
+                dns=dns.port,
+                port=self.port,
+                signing=SIGNING.format(folder=folder),
+            )
+        )
+        (folder / "key.pem").write_bytes(
+            dkim.rsa_key().private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            )
         )
         words = [program("rspamd"), "-f", "-c", str(settings)]
         if os.geteuid() == 0:
@@ -137,9 +164,27 @@ class Rspamd:
             else:
                 return
 
-    def _ask(self, path: str, octets: bytes | None) -> Any:
-        return urllib.request.urlopen(
-            f"http://127.0.0.1:{self.port}/{path}", octets, timeout=20
+    def _ask(self, path: str, octets: bytes | None, user: str = "") -> Any:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", octets)
+        if user:
+            request.add_header("User", user)
+            request.add_header("From", user)
+        return urllib.request.urlopen(request, timeout=20)
+
+    def signs(self, letter: bytes) -> tuple[bytes, bytes]:
+        """Its DKIM signature and its ARC set for a letter of somebody of its own."""
+        with self._ask("checkv2", letter, "kim@pyeonji.example") as answer:
+            found = json.load(answer)
+        added = found["milter"]["add_headers"]
+        fields = {name: added[name]["value"] for name in SET}
+        fields["DKIM-Signature"] = found["dkim-signature"]
+        lines = {
+            name: f"{name}: {value}".replace("\r\n", "\n").replace("\n", "\r\n")
+            for name, value in fields.items()
+        }
+        return (
+            lines["DKIM-Signature"].encode() + b"\r\n",
+            b"".join(lines[name].encode() + b"\r\n" for name in SET),
         )
 
     def symbols(self, letter: bytes) -> set[str]:
@@ -188,3 +233,21 @@ def test_rspamd_follows_our_chain(rspamd: Rspamd) -> None:
         assert "ARC_REJECT" in rspamd.symbols(letter + b"x\r\n")
     changed = letter.replace(b"dkim=pass", b"dkim=fail", 1)
     assert "ARC_REJECT" in rspamd.symbols(changed)
+
+
+@pytest.mark.parametrize("name", LETTERS)
+def test_we_verify_what_rspamd_signs_and_seals(rspamd: Rspamd, name: str) -> None:
+    """Then we seal it, and it verifies the chain of both."""
+    letter = LETTERS[name]
+    signature, fields = rspamd.signs(letter)
+    (verdict,) = dkim.verified(signature + letter, now=time.time())
+    assert (verdict.result, verdict.reason) == ("pass", "")
+    records = {**dkim.records(), **arc.RECORDS}
+    sealed = fields + letter
+    chain = arc.validated(sealed, records)
+    assert (chain.state, chain.reason) == ("pass", "")
+    assert arc.validated(sealed + b"x\r\n", records).state == "fail"
+    header, body = arc.parts(sealed)
+    digest = body_hash(body, BODY.form)
+    ours = arc_set(header, digest, chain, b"b.example; arc=pass", arc.KEY, 1)
+    assert "ARC_ALLOW" in rspamd.symbols(ours + sealed)
