@@ -47,7 +47,7 @@ def sts_policy(configuration: Configuration) -> str:
 
 
 def host_facts(configuration: Configuration, addresses: Sequence[str]) -> HostFacts:
-    """What this host is, by its configuration and its certificate."""
+    """What this host is, by its configuration and its certificate, if it has one."""
     listeners = configuration.listeners
     certificate, _ = named_files(configuration)
     return HostFacts(
@@ -67,7 +67,7 @@ def host_facts(configuration: Configuration, addresses: Sequence[str]) -> HostFa
                 }
             )
         ),
-        key_sha256=key_digest(certificate) if certificate.exists() else "",
+        key_sha256=_digest_if_readable(certificate),
         web=any(x.protocol == "http" and x.tls == "implicit" for x in listeners),
     )
 
@@ -103,6 +103,13 @@ def key_digest(certificate: Path) -> str:
         )
     )
     return digest.finalize().hex()
+
+
+def _digest_if_readable(certificate: Path) -> str:
+    try:
+        return key_digest(certificate)
+    except (OSError, ValueError):
+        return ""
 
 
 async def addresses_of(configuration: Configuration, resolver: Asker) -> list[str]:
@@ -142,7 +149,6 @@ def domain_records(
         dkim: as `published_keys` found them.
 
     Raises:
-        OSError, ValueError: the certificate can't be read.
         BadName: what is configured can't stand in DNS.
     """
     host = host_facts(configuration, addresses)

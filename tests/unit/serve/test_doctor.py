@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -492,3 +493,30 @@ def test_the_command(
     assert missing["en"]["to_do"].startswith("publish MX at example.test: 10 mail.")
     done = runner.invoke(app, ["--config", str(file), "doctor", "other.test"])
     assert done.exit_code == 1
+
+
+def test_why_a_certificate_cannot_be_read(
+    configuration: Configuration, dns: FakeDns
+) -> None:
+    file = configuration.data / "tls" / "self-signed.pem"
+    file.write_text("no certificate")
+    found = examined(configuration, right_web(configuration))
+    assert found["certificate.unreadable", str(file)].severity is Severity.PROBLEM
+    file.unlink()  # before the first start there is none
+    found = examined(configuration, right_web(configuration))
+    assert not [code for code, _ in found if code.startswith("certificate")]
+    settings = replace(configuration.tls, certificate=file, key=file)
+    own = replace(configuration, tls=settings)
+    found = examined(own, right_web(own))
+    [seen] = [x for (code, _), x in found.items() if code == "certificate.unreadable"]
+    assert seen.values["reason"] == "No such file or directory"
+
+
+def test_why_a_door_is_closed(configuration: Configuration, dns: FakeDns) -> None:
+    found = examined(configuration, right_web(configuration))
+    [door] = [each for (code, _), each in found.items() if code == "door.closed"]
+    assert door.values["reason"] == "Connection refused"
+    port = configuration.listeners[0].port
+    with socket.create_server(("127.0.0.1", port)):
+        found = examined(configuration, right_web(configuration))
+    assert ("door", configuration.listeners[0].name) in found

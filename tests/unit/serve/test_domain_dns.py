@@ -118,3 +118,9 @@ def test_the_keys_that_sign(config: Path) -> None:
     shown = {x["name"]: x["data"] for x in found if x["purpose"].startswith("dkim")}
     assert shown.pop("s1._domainkey.example.test") == key.record
     assert len(shown) == 2  # those that every new domain has
+
+
+def test_a_broken_certificate_is_told(config: Path) -> None:
+    """A zone without TLSA would look as if there were none."""
+    (config.parent / "data" / "tls" / "self-signed.pem").write_text("x")
+    ran(config, "domain", "dns", "example.test", code=1)

@@ -8,10 +8,15 @@ import typer
 
 from pyeonji.mta.publish.zone import zone
 from pyeonji.net.dns import Resolver
-from pyeonji.serve.certificates import CertificateRefused
+from pyeonji.serve.certificates import CertificateRefused, named_files
 from pyeonji.serve.commands.context import Context, print_json
 from pyeonji.serve.commands.domains import Json, Name
-from pyeonji.serve.publishing import addresses_of, domain_records, published_keys
+from pyeonji.serve.publishing import (
+    addresses_of,
+    domain_records,
+    key_digest,
+    published_keys,
+)
 from pyeonji.storage.errors import NoSuchDomain
 
 if TYPE_CHECKING:
@@ -37,10 +42,13 @@ def dns(context: typer.Context, name: Name, *, json: Json = False) -> None:
         addresses = await addresses_of(kept.configuration, resolver)
         return domain_records(kept.configuration, addresses, domain.name, keys)
 
-    try:
-        found = kept.run(work)
-    except (OSError, ValueError) as error:
-        raise CertificateRefused(f"certificate: {error}") from error
+    certificate, _ = named_files(kept.configuration)
+    if certificate.exists():
+        try:
+            key_digest(certificate)  # a broken one must not look like none
+        except (OSError, ValueError) as error:
+            raise CertificateRefused(f"{certificate}: {error}") from error
+    found = kept.run(work)
     if json:
         print_json(found)
     else:

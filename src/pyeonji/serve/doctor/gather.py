@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -320,7 +321,8 @@ async def _called(host: str, port: int) -> str:
     except TimeoutError:
         return "no answer"
     except OSError as failed:
-        return failed.strerror or type(failed).__name__
+        # asyncio's own words have the address in them once more
+        return os.strerror(failed.errno) if failed.errno else type(failed).__name__
     return ""
 
 

@@ -33,15 +33,18 @@ MAX_CHAIN: Final = 10
 async def certificate_seen(
     configuration: Configuration, needed: tuple[str, ...], now: float
 ) -> CertificateSeen | None:
-    """The certificate that listeners show; None where none has TLS."""
+    """The certificate that listeners show; None: no listener has TLS, or none yet."""
     if not any(each.tls != "none" for each in configuration.listeners):
         return None
     file, key = named_files(configuration)
+    if configuration.tls.certificate is None and not file.exists():
+        return None  # the server makes one at its first start
     try:
         chain = x509.load_pem_x509_certificates(file.read_bytes())[:MAX_CHAIN]
         readable = bool(key.stat().st_mode & 0o077)
     except (OSError, ValueError) as error:
-        return CertificateSeen(file=str(file), error=str(error))
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return CertificateSeen(file=str(file), error=reason or "unreadable")
     leaf = chain[0]
     self_signed = leaf.issuer == leaf.subject
     return CertificateSeen(
