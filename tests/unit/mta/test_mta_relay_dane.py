@@ -11,6 +11,7 @@ from tests.unit.mta.hop import Hop
 from tests.unit.mta.relaying import report, status_of
 from tests.unit.mta.world import World, options
 
+from pyeonji.mta.options import Route
 from pyeonji.storage.queue import RecipientState
 
 CA = authority()
@@ -246,3 +247,62 @@ def test_the_host_hears_its_name(canonical: str, name: str, *, records: bool) ->
     asyncio.run(run())
     assert len(mx.taken) == 1
     assert heard == [name]
+
+
+@pytest.mark.parametrize(
+    ("records", "shown", "goes"),
+    [
+        ([MX.tlsa(3)], MX, True),
+        ([CA.tlsa(2)], MX, True),
+        ([OTHER.tlsa(3)], MX, False),
+        ([MX.tlsa(3)], None, False),
+        (["1 1 1 " + "ab" * 32], OLD, True),
+        (["1 1 1 " + "ab" * 32], None, False),
+        ([], OLD, True),
+        ([], None, True),
+    ],
+)
+def test_a_route_names_a_host_with_records(
+    records: list[str], shown: Signed | None, *, goes: bool
+) -> None:
+    """At its own port, and by its own name (RFC 7672 §2.2.2)."""
+    mx = hop(shown)
+
+    async def run() -> World:
+        async with mx:
+            route = Route(domain="*", hosts=(("mx.a.test", mx.port),))
+            world = World(options(routes={"*": route}))
+            world.zone["mx.a.test", "A"] = ["127.0.0.1"]
+            if records:
+                world.zone[f"_{mx.port}._tcp.mx.a.test", "TLSA"] = records
+            world.secure.add("a.test")
+            async with world:
+                await world.send("lee@b.test")
+                await world.settle()
+            return world
+
+    world = asyncio.run(run())
+    assert len(mx.taken) == goes
+    if not goes:
+        assert "nothing was sent to it" in waits(world)
+        assert_nothing_was_said(mx)
+    assert world.results == []  # nobody asked for reports about our routes
+
+
+def test_a_route_whose_host_dns_does_not_answer_for() -> None:
+    """It is not called (RFC 7672 §2.1.2)."""
+    mx = hop()
+
+    async def run() -> World:
+        async with mx:
+            route = Route(domain="*", hosts=(("mx.a.test", mx.port),))
+            world = World(options(routes={"*": route}))
+            world.secure.add("a.test")
+            world.dead.add("mx.a.test")
+            async with world:
+                await world.send("lee@b.test")
+                await world.settle()
+            return world
+
+    waits(asyncio.run(run()))
+    assert mx.connections == 0

@@ -329,6 +329,7 @@ class Names:
         self.zone = zone
         self.secure = secure or set()
         self.dead = dead or set()
+        self.validating = bool(self.secure)
         self.cnames = cnames or {}
 
     async def ask(self, name: str, kind: str) -> DnsAnswer:

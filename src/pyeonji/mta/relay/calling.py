@@ -149,8 +149,9 @@ class Caller:
 
     async def _guard(self, target: Target, way: Way, policy: StsPolicy | None) -> Guard:
         """What the host must show."""
-        if way.route is not None:
-            return Guard(wish=way.wish)
+        route = way.route
+        if route is not None and (route.context is not None or not route.use_tls):
+            return Guard(wish=way.wish)  # the operator says what to look at
         dane: Dane | None = None
         try:
             if target.bases:
@@ -169,6 +170,8 @@ class Caller:
                 failed = CallFailed(Fate.LATER, "4.7.5", f"{target.host}: {error}")
                 _log(target, failed)
                 raise failed from error
+        if route is not None and dane is None:
+            return Guard(wish=way.wish)
         try:
             return guard_for(target, dane, policy, way.wish, strict=way.strict)
         except TlsFailed as error:
@@ -198,6 +201,13 @@ class Caller:
         route = way.route
         required = guard.wish is TlsWish.REQUIRED
         clear = _Step(tls=False, context=self._context)
+        asked = _Step(
+            tls=True,
+            proof=guard.proof,
+            context=self._checking if guard.proof is Proof.PKIX else self._context,
+        )
+        if guard.binding:
+            return [asked]
         if route is not None and (route.needs_tls or required):
             checking = self._checking if required else self._context
             return [_Step(tls=True, proof=Proof.TLS, context=route.context or checking)]
@@ -207,13 +217,7 @@ class Caller:
             usual.append(clear)
         if guard.proof is Proof.NOTHING:
             return usual
-        checked = guard.proof is Proof.PKIX
-        asked = _Step(
-            tls=True,
-            proof=guard.proof,
-            context=self._checking if checked else self._context,
-        )
-        return [asked] if guard.binding else [asked, *usual]
+        return [asked, *usual]
 
     async def _call_one(
         self, target: Target, way: Way, guard: Guard, stream: ClientStream
@@ -273,7 +277,11 @@ class Caller:
     ) -> CallFailed:
         """Why nothing goes to a host, in words for the letter's sender."""
         refused = error.trouble is TlsTrouble.REFUSED
-        if way.route is not None and guard.wish is not TlsWish.REQUIRED:
+        if (
+            way.route is not None
+            and not guard.binding
+            and (guard.wish is not TlsWish.REQUIRED)
+        ):
             text = f"{target.host}: TLS failed: {error}"
             return CallFailed(Fate.LATER, "4.7.4" if refused else "4.7.5", text)
         text = (

@@ -18,7 +18,7 @@ of the chain has (RFC 5321 §5.1).
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.dns import DnsAnswer, DnsStatus, Inquiry
@@ -66,6 +66,43 @@ def by_route(route: Route) -> NextHops:
     return tuple(
         Target(host=host, address=host, port=port) for host, port in route.hosts
     )
+
+
+def secured(targets: NextHops) -> Inquiry[NextHops]:
+    """Hosts of a route with their addresses, where DNSSEC vouches for these.
+
+    Others stay names for the system to look up, and have no DANE. Those that DNS
+    failed to answer for are left out (RFC 7672 §2.1.2).
+    """
+    found: list[Target] = []
+    for target in targets:
+        if "." not in target.host or _is_address(target.host):
+            found.append(target)
+            continue
+        six = yield target.host, "AAAA"
+        four = yield target.host, "A"
+        if DnsStatus.FAILED in (six.status, four.status):
+            continue
+        addresses = addresses_first([*six.records, *four.records])[:MAX_ADDRESSES]
+        bases = (yield from _bases(target.host, (six, four))) if addresses else ()
+        if bases is None:
+            continue
+        if not bases:
+            found.append(target)
+            continue
+        found += [
+            replace(target, address=one, secure=True, bases=bases, domains=bases)
+            for one in addresses
+        ]
+    return tuple(found)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def next_hops(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pyeonji.mta.queue.plan import Fate
 from pyeonji.mta.relay.calling import Caller, CallFailed
 from pyeonji.mta.relay.dane import look_up
-from pyeonji.mta.relay.nexthop import NoNextHop, by_route, next_hops
+from pyeonji.mta.relay.nexthop import NoNextHop, by_route, next_hops, secured
 from pyeonji.mta.relay.results import ignore
 from pyeonji.mta.relay.way import way
 from pyeonji.net.dial import connect
@@ -83,7 +83,10 @@ class Relay:
             CallFailed: there is none, for now or for ever.
         """
         if way.route is not None:
-            return await self._caller.call(by_route(way.route), way)
+            targets = by_route(way.route)
+            if self._options.dane and self._resolver.validating:
+                targets = await self._resolver_says(secured(targets))
+            return await self._caller.call(targets, way)
         found = await self._resolver_says(
             next_hops(
                 way.domain,
