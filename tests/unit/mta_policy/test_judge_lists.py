@@ -62,3 +62,27 @@ def test_a_list_that_does_not_answer_lists_nobody() -> None:
         assert await judge.listings("10.0.0.1", zones("good")) == ()
 
     asyncio.run(run())
+
+
+def test_a_name_must_lead_back() -> None:
+    """What milters and Rspamd are told of a client is confirmed."""
+    zone = {
+        ("9.2.0.8.in-addr.arpa", "PTR"): ("mail.there.example.",),
+        ("mail.there.example", "A"): ("8.0.2.9",),
+        ("1.2.0.8.in-addr.arpa", "PTR"): ("mail.bank.example.",),
+        ("mail.bank.example", "A"): ("8.8.8.8",),
+    }
+
+    async def ask(name: str, kind: str) -> DnsAnswer:
+        records = zone.get((name.rstrip("."), kind), ())
+        status = DnsStatus.FOUND if records else DnsStatus.NO_NAME
+        return DnsAnswer(status=status, records=records)
+
+    async def run() -> None:
+        judge = Judge(PolicyOptions(), clock=SetClock(), ask=ask)
+        assert await judge.name_of("8.0.2.9") == "mail.there.example"
+        assert await judge.name_of("8.0.2.1") == ""
+        assert await judge.name_of("127.0.0.1") == ""
+        assert await judge.name_of("8.0.2.77") == ""
+
+    asyncio.run(run())

@@ -21,6 +21,7 @@ from pyeonji.mta.policy.facts import NOT_CHECKED, Checks, Facts, Stage
 from pyeonji.mta.policy.habits import Habits
 from pyeonji.mta.policy.lists import DnsList, is_sound, look_up
 from pyeonji.mta.policy.rules import judge
+from pyeonji.mta.trust.iprev import IprevResult, check_iprev
 from pyeonji.mta.trust.spf import SpfResult, check_spf
 from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.names import canonical, domain_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.hooks.session import Hook, Peer, Session
     from pyeonji.mta.policy.lists import Listing
     from pyeonji.mta.policy.options import PolicyOptions
+    from pyeonji.mta.trust.iprev import IprevVerdict
     from pyeonji.storage.strangers import Strangers
 
     Ask = Callable[[str, str], Awaitable[DnsAnswer]]
@@ -134,6 +136,19 @@ class Judge:
         if found is None or not await self._is_sound(dns_list):
             return None
         return found
+
+    async def name_of(self, address: str) -> str:
+        """A client's name, which leads back to it; "" without one, or too late."""
+        found = parsed(address)
+        if self._ask is None or found is None or found.is_loopback:
+            return ""
+        work = asyncio.ensure_future(drive(check_iprev(found), self._ask))
+        done, _ = await asyncio.wait({work}, timeout=self.options.list_time_s)
+        if not done:
+            work.cancel()
+            return ""
+        verdict: IprevVerdict = work.result()
+        return verdict.name if verdict.result is IprevResult.PASS else ""
 
     async def grey_since(
         self, peer: Peer, reverse_path: str, recipient: str
@@ -323,6 +338,8 @@ class Visit:
             late = await judge_.over_rate(self.peer.account, recipients=False)
             if late is not None:
                 return self.told(late, sender=reverse_path)
+        if judge_.hooks and not self._hailed and not self.peer.reverse_name:
+            self.peer.reverse_name = await judge_.name_of(self.peer.address)
         decision = ACCEPT
         for session in self.sessions():
             if not self._hailed:

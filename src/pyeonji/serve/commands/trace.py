@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Traced = tuple[list[LetterEvent], Summary | None]
 
+_HOOKS: Final = ("rspamd", "symbols", "held")
 _CHECKS: Final = ("iprev", "spf", "dkim", "arc", "dmarc")
 """Facts that say what was found out of a stranger's letter."""
 
@@ -104,6 +105,7 @@ def _handed_over(facts: dict[str, str]) -> str:
         f"from {facts.get('helo', '')} [{facts['client']}]{user} "
         f"by {facts.get('with', 'SMTP')}{tls} (connection {facts.get('connection')})"
         + "".join(f"; {name} {facts[name]}" for name in _CHECKS if facts.get(name))
+        + "".join(f"; {name} {facts[name]}" for name in _HOOKS if facts.get(name))
         + (f"; policy: {facts['policy']}" if facts.get("policy") else "")
         + (f"; TLS {facts['tls_wish']}" if facts.get("tls_wish") else "")
     )
