@@ -43,6 +43,8 @@ def check_domain(asked: DomainAsked) -> list[Finding]:
             found.append(warning("dns.failed", record.name, kind=record.kind))
         else:
             found += check(record, answer, asked)
+    if not any(record.purpose == "dkim" for record in asked.expected):
+        found.append(warning("dkim.none", asked.name))
     found += _stray_policy(asked)
     found += _policy_served(asked)
     found += _people(asked)

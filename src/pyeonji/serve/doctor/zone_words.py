@@ -95,6 +95,16 @@ ZONE_WORDS: Final[dict[str, tuple[Told, Told]]] = {
         ("the DKIM key {subject} is published", ""),
         ("DKIM 열쇠 {subject}이(가) 올라 있습니다", ""),
     ),
+    "dkim.none": (
+        (
+            "{subject} has no DKIM key: its letters leave unsigned",
+            "make one: pyeonji dkim generate {subject}",
+        ),
+        (
+            "{subject}에 DKIM 열쇠가 없어 편지가 서명 없이 나갑니다",
+            "하나 만드세요: pyeonji dkim generate {subject}",
+        ),
+    ),
     "dkim.missing": (
         ("the DKIM key {subject} is not published: signatures fail", PUBLISH[0]),
         ("DKIM 열쇠 {subject}이(가) 없어 서명이 실패합니다", PUBLISH[1]),
