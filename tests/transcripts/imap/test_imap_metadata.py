@@ -103,3 +103,41 @@ def test_private_entries_of_a_shared_mailbox() -> None:
         """,  # noqa: E501
         accounts=["lee"],
     )
+
+
+def test_special_use_is_an_annotation() -> None:
+    """RFC 6154 §4, §5.4: what a mailbox is for can be changed."""
+    play(
+        r"""
+        C: a CREATE mine (USE (\Drafts))
+        S: a OK <any>
+        C: b GETMETADATA mine /private/specialuse
+        S: * METADATA mine (/private/specialuse "\\Drafts")
+        S: b OK That is all.
+        C: c CREATE other
+        S: c OK <any>
+        C: d SETMETADATA other (/private/specialuse "\\drafts" /private/comment "x")
+        S: * METADATA mine (/private/specialuse NIL)
+        S: d OK Set.
+        C: e LIST (SPECIAL-USE) "" (mine other)
+        S: * LIST (\HasNoChildren \Drafts) "/" other
+        S: e OK Done.
+        C: f GETMETADATA other (/private/comment /private/specialuse)
+        S: * METADATA other (/private/comment "x" /private/specialuse "\\Drafts")
+        S: f OK That is all.
+        C: g SETMETADATA other (/private/specialuse "\\Odd")
+        S: g NO [USEATTR] Not with that use.
+        C: h SETMETADATA other (/private/specialuse "\\Sent \\Junk")
+        S: h NO [USEATTR] Not with that use.
+        C: i SETMETADATA other (/private/specialuse NIL)
+        S: i OK Set.
+        C: j GETMETADATA other /private/specialuse
+        S: * METADATA other (/private/specialuse NIL)
+        S: j OK That is all.
+        C: k SETACL other lee@example.test lrswipkxtea
+        S: k OK Done.
+        Clee: l SETMETADATA user/kim@example.test/other (/private/specialuse "\\Sent")
+        Slee: l NO [USEATTR] Not with that use.
+        """,
+        accounts=["lee"],
+    )

@@ -9,10 +9,9 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.mra.imap import metadata, places, rights
+from pyeonji.mra.imap import metadata, places, rights, uses
 from pyeonji.mra.imap.status import Lines
 from pyeonji.protocol.imap.names import Pattern
-from pyeonji.storage.mailboxes import SpecialUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
     from pyeonji.mra.imap.places import Place
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
-
-USE_ATTRIBUTES: Final = {
-    SpecialUse.ARCHIVE: rb"\Archive",
-    SpecialUse.DRAFTS: rb"\Drafts",
-    SpecialUse.FLAGGED: rb"\Flagged",
-    SpecialUse.JUNK: rb"\Junk",
-    SpecialUse.SENT: rb"\Sent",
-    SpecialUse.TRASH: rb"\Trash",
-}
 
 AT_ONCE: Final = 200
 """Mailboxes whose annotations or sizes are told before the client is waited for."""
@@ -70,7 +60,7 @@ class Names:
         use = place.mailbox.special_use if place is not None else None
         # what another's mailbox is to them, it is not to this user
         if use is not None and not places.is_foreign(name):
-            found.append(USE_ATTRIBUTES[use])
+            found.append(uses.ATTRIBUTES[use])
         return b" ".join(found)
 
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pyeonji.mra.imap import places
+from pyeonji.mra.imap.uses import BadUse, use_of
 from pyeonji.storage.errors import MailboxIsFixed
-from pyeonji.storage.mailboxes import SpecialUse
 
 if TYPE_CHECKING:
     from pyeonji.mra.imap.places import Place, Whereabouts
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
-
-SPECIAL_USES: Final = {
-    rb"\ARCHIVE": SpecialUse.ARCHIVE,
-    rb"\DRAFTS": SpecialUse.DRAFTS,
-    rb"\FLAGGED": SpecialUse.FLAGGED,
-    rb"\JUNK": SpecialUse.JUNK,
-    rb"\SENT": SpecialUse.SENT,
-    rb"\TRASH": SpecialUse.TRASH,
-}
 
 
 async def create(session: Session, command: commands.Create) -> None:
@@ -29,15 +20,15 @@ async def create(session: Session, command: commands.Create) -> None:
     Its id is told (MAILBOXID). It inherits the rights of the nearest
     mailbox above it (RFC 4314 §4).
     """
-    uses = [SPECIAL_USES.get(use.upper()) for use in command.uses]
-    foreign = places.is_foreign(command.mailbox)
-    if len(uses) > 1 or None in uses or (uses and foreign):
+    try:
+        use = use_of(command.uses, foreign=places.is_foreign(command.mailbox))
+    except BadUse:
         await session.no(command.tag, "Not with that use.", b"USEATTR")
         return
     where, above = await places.place_for_new(session, command.mailbox)
     mailbox = await where.account.create(
         where.name,
-        special_use=uses[0] if uses else None,
+        special_use=use,
         quota=where.owner.quota,
     )
     if above is not None:

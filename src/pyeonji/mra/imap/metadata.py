@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pyeonji.mra.imap import places
+from pyeonji.mra.imap import places, uses
 from pyeonji.protocol.imap import responses
 from pyeonji.storage.entries import GUEST
 from pyeonji.storage.errors import NoteTooLarge, TooManyNotes
@@ -50,7 +50,10 @@ def visible(
 ) -> dict[str, bytes]:
     """Of a mailbox's entries those of this user and the shared ones."""
     if places.user_of(session).id == place.owner.id:
-        return {k: v for k, v in found.items() if not k.startswith(GUEST)}
+        kept = {k: v for k, v in found.items() if not k.startswith(GUEST)}
+        kept.pop(uses.ENTRY, None)
+        use = uses.told(place)  # RFC 6154 §4
+        return kept if use is None else {**kept, uses.ENTRY: use}
     mine = f"{GUEST}{places.user_of(session).id}".casefold()
     own = {k[len(mine) :]: v for k, v in found.items() if k.startswith(f"{mine}/")}
     return own | {k: v for k, v in found.items() if k.startswith("/shared/")}
@@ -158,8 +161,9 @@ async def set_metadata(session: Session, command: commands.SetMetadata) -> None:
         if place is None:
             await _set_of_server(session, values)
         else:
-            changes = {_key(session, place, e): v for e, v in values.items()}
-            await place.account.annotate(place.mailbox.id, changes)
+            await _set_of_place(session, place, values)
+    except uses.BadUse:
+        await session.no(command.tag, "Not with that use.", b"USEATTR")
     except NoteTooLarge:
         code = b"METADATA MAXSIZE %d" % MAX_ANNOTATION_OCTETS
         await session.no(command.tag, "A value is too large.", code)
@@ -167,6 +171,22 @@ async def set_metadata(session: Session, command: commands.SetMetadata) -> None:
         await session.no(command.tag, "Too many entries.", b"METADATA TOOMANY")
     else:
         await session.ok(command.tag, "Set.")
+
+
+async def _set_of_place(
+    session: Session, place: Place, values: dict[str, bytes | None]
+) -> None:
+    """Entries of a mailbox; one of them is its use (RFC 6154 §4)."""
+    has_use = uses.ENTRY in values
+    names = (values.pop(uses.ENTRY, None) or b"").split()
+    use = uses.use_of(names, foreign=place.account.id != session.account.id)
+    changes = {_key(session, place, e): v for e, v in values.items()}
+    if changes:
+        await place.account.annotate(place.mailbox.id, changes)
+    if has_use and place.account.id == session.account.id:
+        before = await uses.set_use(session, place, use)
+        if before is not None:
+            session.write(line(session.name(before.name), [(uses.ENTRY, None)]))
 
 
 async def _set_of_server(session: Session, values: Mapping[str, bytes | None]) -> None:
