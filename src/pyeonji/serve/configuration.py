@@ -24,13 +24,7 @@ from pyeonji.serve.settings import (
     RelaySettings,
     ReportSettings,
     SourceSettings,
-    read_acme,
-    read_doctor,
-    read_mta_sts,
-    read_publish,
-    read_relay,
-    read_reports,
-    read_sources,
+    read_published,
 )
 from pyeonji.serve.toml_lines import line_of
 from pyeonji.serve.values import (
@@ -339,10 +333,11 @@ class _Reader:
             level=one_of("debug", "info", "warning", "error"),
             form=one_of("text", "json"),
         )
+        listeners = self._listeners(wanted.pop("listener", []))
         return Configuration(
             file=self._file,
             tls=tls,
-            listeners=self._listeners(wanted.pop("listener", [])),
+            listeners=listeners,
             routes=self._routes(wanted.pop("route", [])),
             legacy_auth=auth.get("legacy", False),
             channel_binding=auth.get("channel_binding"),
@@ -368,27 +363,15 @@ class _Reader:
                     arc=boolean,
                 )
             ),
-            **self._published(wanted, tls),
+            **read_published(
+                self._table,
+                wanted,
+                self._folder,
+                own_certificate=tls.certificate is not None,
+                web={x.tls for x in listeners if x.protocol == "http"},
+            ),
             **wanted,
         )
-
-    def _published(self, wanted: dict[str, Any], tls: TlsSettings) -> dict[str, Any]:
-        """Take out of `wanted` what we say to the world about ourselves."""
-        table = self._table
-        read_values: dict[str, Any] = {
-            "publish": read_publish(table, wanted.pop("publish", {})),
-            "reports": read_reports(table, wanted.pop("reports", {})),
-            "doctor": read_doctor(table, wanted.pop("doctor", {})),
-            "relay": read_relay(table, wanted.pop("relay", {})),
-            "sources": read_sources(table, wanted.pop("source", [])),
-        }
-        if "mta_sts" in wanted:
-            read_values["mta_sts"] = read_mta_sts(table, wanted.pop("mta_sts"))
-        if "acme" in wanted:
-            if tls.certificate is not None:
-                raise ValueRefused("[tls] certificate is set already", ("acme",))
-            read_values["acme"] = read_acme(table, wanted.pop("acme"), self._folder)
-        return read_values
 
     def _tls(self, tree: dict[str, Any]) -> TlsSettings:
         file = path(self._folder)

@@ -122,6 +122,46 @@ def _in_domain(given: str, domain: str) -> str:
     return f"{given}@{domain}" if given and "@" not in given else given
 
 
+def read_published(
+    table: Table,
+    wanted: dict[str, Any],
+    folder: Path,
+    *,
+    own_certificate: bool,
+    web: set[str],
+) -> dict[str, Any]:
+    """Take out of `wanted` how we deal with the world and what we tell it.
+
+    Args:
+        table: reads one table.
+        wanted: the tables of the file.
+        folder: where relative paths start.
+        own_certificate: whether the operator has a certificate.
+        web: TLS of the listeners that speak HTTP.
+    """
+    found: dict[str, Any] = {
+        "publish": read_publish(table, wanted.pop("publish", {})),
+        "reports": read_reports(table, wanted.pop("reports", {})),
+        "doctor": read_doctor(table, wanted.pop("doctor", {})),
+        "relay": read_relay(table, wanted.pop("relay", {})),
+        "sources": read_sources(table, wanted.pop("source", [])),
+    }
+    if "mta_sts" in wanted:
+        found["mta_sts"] = read_mta_sts(table, wanted.pop("mta_sts"))
+    if "acme" in wanted:
+        if own_certificate:
+            raise ValueRefused("[tls] certificate is set already", ("acme",))
+        found["acme"] = acme = read_acme(table, wanted.pop("acme"), folder)
+        needed = "none" if acme.challenge == "http-01" else "implicit"
+        if needed not in web:
+            raise ValueRefused(
+                f'{acme.challenge} needs a [[listener]] with protocol = "http" '
+                f'and tls = "{needed}"',
+                ("acme",),
+            )
+    return found
+
+
 def read_publish(table: Table, tree: dict[str, Any]) -> PublishSettings:
     """`[publish]`."""
     wanted = table(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from typer.testing import CliRunner
 
 from pyeonji.serve.acme.challenge import proof
 from pyeonji.serve.acme.folder import AcmeFolder, GettingAlready, KeptAccount, pem_of
 from pyeonji.serve.acme.plan import MAX_NAMES, wanted_names, why_now
 from pyeonji.serve.certificates import make_self_signed, named_files
+from pyeonji.serve.cli import app
 from pyeonji.serve.configuration import Configuration, ConfigurationError, parse
 
 CONFIG = 'hostname = "mail.example.test"\ndata = "data"\n'
+WEB = '[[listener]]\nprotocol = "http"\naddress = "127.0.0.1:80"\n'
 
 
 def test_the_names() -> None:
@@ -121,12 +125,15 @@ def test_which_files_are_shown(tmp_path: Path) -> None:
         return [str(each.relative_to(tmp_path)) for each in named_files(configuration)]
 
     assert files("") == ["data/tls/self-signed.pem", "data/tls/self-signed.key"]
-    assert files("[acme]\n") == ["data/tls/self-signed.pem", "data/tls/self-signed.key"]
+    assert files("[acme]\n" + WEB) == [
+        "data/tls/self-signed.pem",
+        "data/tls/self-signed.key",
+    ]
     own = '[tls]\ncertificate = "c"\nkey = "k"\n'
     assert files(own) == ["c", "k"]
     (tmp_path / "data" / "acme").mkdir(parents=True)
     (tmp_path / "data" / "acme" / "certificate.pem").touch()
-    assert files("[acme]\n") == ["data/acme/certificate.pem"] * 2
+    assert files("[acme]\n" + WEB) == ["data/acme/certificate.pem"] * 2
     assert files("") == ["data/tls/self-signed.pem", "data/tls/self-signed.key"]
     with pytest.raises(ConfigurationError, match=r"acme: .tls. certificate is set"):
         files(own + "[acme]\n")
@@ -137,6 +144,8 @@ def test_which_files_are_shown(tmp_path: Path) -> None:
     [
         ('[acme]\ndirectory = "http://a"', "acme.directory: must be an https"),
         ('[acme]\nchallenge = "dns-01"', "acme.challenge: must be one of"),
+        ("[acme]", "acme: http-01 needs a .*and tls = .none."),
+        (WEB + '[acme]\nchallenge = "tls-alpn-01"', "acme: tls-alpn-01 needs"),
         ('[mta_sts]\nmax_age = "5d"', "mta_sts.mode: is missing"),
         ('[mta_sts]\nmode = "enforce"\nmax_age = "60w"', "mta_sts.max_age: is a year"),
         ('[publish]\naddresses = ["a"]', "publish.addresses: 'a' is no IP address"),
@@ -155,6 +164,7 @@ def test_slips_of_the_pen(lines: str, error: str) -> None:
 def test_what_is_read() -> None:
     read: Configuration = parse(
         CONFIG
+        + WEB
         + '[acme]\nhosts = ["A.test"]\ncontact = "k@a.test"\n'
         + '[mta_sts]\nmode = "enforce"\n[publish]\nspf = "fail"\n'
         + '[reports]\ndmarc = ""\ntls = "t@b.test"\n',
@@ -167,3 +177,27 @@ def test_what_is_read() -> None:
     assert read.publish.spf_all == "-all"
     assert read.reports.dmarc_address("a.test") == ""
     assert read.reports.tls_address("a.test") == "t@b.test"
+
+
+def test_the_commands(tmp_path: Path) -> None:
+    """What is shown, and who can be asked for another."""
+    file = tmp_path / "pyeonji.toml"
+    file.write_text(CONFIG)
+    tls = tmp_path / "data" / "tls"
+    tls.mkdir(parents=True)
+
+    def ran(*words: str, code: int = 0) -> str:
+        words = ("--config", str(file), "certificate", *words)
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    ran("list", code=1)
+    make_self_signed(
+        "mail.example.test", tls / "self-signed.pem", tls / "self-signed.key"
+    )
+    assert "names   mail.example.test, localhost" in ran("list")
+    [shown] = json.loads(ran("list", "--json"))
+    assert shown["file"] == str(tls / "self-signed.pem")
+    assert shown["renewed_from"] is None
+    ran("renew", code=1)  # there is no [acme]
