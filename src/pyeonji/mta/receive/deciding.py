@@ -72,8 +72,9 @@ async def decide(
         return new
     visit.told(decision, sender=new.reverse_path, letter=new.id or "")
     if decision.refuses:
-        facts = {**new.facts, DECIDED: str(decision)}
-        door.receiver.queue.note_refused(replace(new, facts=facts))
+        if visit.judge.keeps_refusal():
+            facts = {**new.facts, DECIDED: str(decision)}
+            door.receiver.queue.note_refused(replace(new, facts=facts))
         return Refusal(decision.code, decision.status, decision.text)
     facts = {**new.facts, DECIDED: str(decision)}
     if decision.action is Action.QUARANTINE:

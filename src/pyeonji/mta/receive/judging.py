@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import structlog
 
 from pyeonji.base.networks import network_key, parsed
-from pyeonji.base.rates import Rates
+from pyeonji.base.rates import Rate, Rates
 from pyeonji.mta.policy.decision import ACCEPT, Decision, defer, strongest
 from pyeonji.mta.policy.facts import NOT_CHECKED, Checks, Facts, Stage
 from pyeonji.mta.policy.habits import Habits
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     Ask = Callable[[str, str], Awaitable[DnsAnswer]]
 
 T = TypeVar("T")
+
+REFUSALS_KEPT: Final = Rate(1000, 3600.0)
+"""Refused letters whose journey is kept; a flood is only in the log."""
 
 SOUND_S: Final = 3600.0
 """How long a list is believed after it did not list the test point."""
@@ -108,6 +111,7 @@ class Judge:
         self._sound: dict[str, tuple[float, bool]] = {}
         self.letters = Rates(options.letter_rate)
         self.recipients = Rates(options.recipient_rate)
+        self._refusals = Rates(REFUSALS_KEPT)
         self.address_lists = tuple(x for x in options.lists if x.of == "address")
         self.domain_lists = tuple(x for x in options.lists if x.of == "domain")
 
@@ -187,6 +191,10 @@ class Judge:
         except StorageUnavailable:
             log.exception("policy.greylist_unavailable")
             return None
+
+    def keeps_refusal(self) -> bool:
+        """Whether one more refused letter is remembered for `trace`."""
+        return self._refusals.count("", self.clock.monotonic())
 
     async def alarm(self, account: str, what: str, advice: str = LOOK) -> None:
         """Tell the postmaster, if somebody listens."""
