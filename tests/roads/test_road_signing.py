@@ -58,8 +58,10 @@ def through(
         client = await Client.open(house.submission)
         await client.say("EHLO a.test", "250-")
         await client.login()
-        await client.letter(sender, "who@far.test", octets)
+        reply = await client.letter(sender, "who@far.test", octets)
         await house.inbox(house.kim)
+        journey = await house.store.office.trace(reply.split()[2])
+        assert journey[0].facts["signed"] == "example.test"
         await client.close()
 
     async def run() -> None:

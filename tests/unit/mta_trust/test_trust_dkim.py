@@ -33,6 +33,7 @@ from pyeonji.mta.trust.dkim_sign import (
     dkim_signature,
     key_octets,
     key_record,
+    make_signature,
     read_key,
 )
 from pyeonji.mta.trust.keys import read_record
@@ -502,3 +503,31 @@ def test_names_beyond_ascii() -> None:
     (verdict,) = verified(field + LETTER, {name: one.record})
     assert (verdict.result, verdict.reason) == (Result.PASS, "")
     assert verdict.domain == "편지.example"
+
+
+@pytest.mark.parametrize(
+    ("identity", "result"),
+    [
+        ("@편지.example", Result.PASS),
+        ("kim@a.xn--9b6b95p.EXAMPLE", Result.PASS),
+        ("@편지.example.", Result.PASS),
+        ("@xn--9b6b95q.example", Result.NEUTRAL),
+        ("@" + "편" * 300 + ".example", Result.NEUTRAL),
+    ],
+)
+def test_identities_in_other_labels(identity: str, result: Result) -> None:
+    one = SigningKey("xn--9b6b95p.example", "e1", ed25519_key())
+    header, body = split(LETTER)
+    fields = header_fields(header)
+    tags = [
+        ("v", b"1"),
+        ("a", b"ed25519-sha256"),
+        ("c", b"relaxed/relaxed"),
+        ("d", one.domain.encode()),
+        ("i", identity.encode()),
+        ("s", b"e1"),
+    ]
+    digest = body_hash(body, BODY.form)
+    field = make_signature(b"DKIM-Signature", tags, fields, [b"from"], digest, one)
+    (verdict,) = verified(field + LETTER, {one.name: one.record})
+    assert verdict.result is result

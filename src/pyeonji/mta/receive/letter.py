@@ -25,7 +25,7 @@ from pyeonji.mta.receive.inspect import (
 )
 from pyeonji.mta.receive.seeing import seen_of
 from pyeonji.mta.receive.wishes import facts_of
-from pyeonji.mta.signing.letters import read_content
+from pyeonji.mta.signing.letters import SIGNED, read_content, signed_by
 from pyeonji.mta.signing.signer import author_domains
 from pyeonji.mta.started import Started
 from pyeonji.mta.trace import from_clause, received
@@ -166,7 +166,10 @@ async def _signed_by_us(
         return new
     domains = [*author_domains(signed.fields), domain_of(door.account.address)]
     signatures = await signer.sign(signed, domains, new.accepted_at, above=new.prefix)
-    return replace(new, prefix=signatures + new.prefix) if signatures else new
+    if not signatures:
+        return new
+    facts = {**new.facts, SIGNED: signed_by(signatures)}
+    return replace(new, prefix=signatures + new.prefix, facts=facts)
 
 
 async def _judge(

@@ -11,6 +11,7 @@ stay, broken as they are.
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,10 @@ LARGE: Final = 1 << 20
 """Letters above that are hashed beside the loop."""
 
 _PIECE: Final = 1 << 16
+_DOMAIN: Final = re.compile(rb"[\s;]d=([^;\s]+);")
+
+SIGNED: Final = "signed"
+"""Fact of a letter: whose keys have signed it."""
 
 
 def ours(prefix: bytes) -> tuple[list[str], bytes]:
@@ -68,6 +73,12 @@ def our_seal(prefix: bytes) -> tuple[OurSeal | None, bytes]:
     results = own[b"arc-authentication-results"].value.partition(b";")[2]
     seal = OurSeal(ChainState(tags["cv"].decode()), tags["d"].decode(), results.strip())
     return seal, rest
+
+
+def signed_by(fields: bytes) -> str:
+    """The domain that made our signatures, for the letter's journey."""
+    match = _DOMAIN.search(fields)
+    return match[1].decode("ascii", "replace") if match else ""
 
 
 async def sign_again(signer: Signer, octets: StoredOctets, now: float) -> StoredOctets:

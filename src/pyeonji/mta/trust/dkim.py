@@ -28,6 +28,7 @@ from pyeonji.mta.trust.canonical import (
     HeaderField,
     signed_header,
 )
+from pyeonji.mta.trust.domains import ascii_domain, is_within
 from pyeonji.mta.trust.keys import KeyRecord, KeyTrouble, find_key, public_key
 from pyeonji.mta.trust.tags import (
     BadTags,
@@ -268,8 +269,9 @@ def _identity(tags: Mapping[str, bytes], domain: str) -> str:
     if "i" not in tags:
         return f"@{domain}"
     identity = unquoted(tags["i"]).decode("utf-8", "replace")
-    of = identity.rpartition("@")[2].lower()
-    if "@" not in identity or not (of == domain or of.endswith("." + domain)):
+    of = ascii_domain(identity.rpartition("@")[2])
+    # one may have U-labels, the other A-labels (RFC 8616 §5)
+    if "@" not in identity or not is_within(of, ascii_domain(domain)):
         raise BadTags("i= is not within d=")
     return identity
 
@@ -406,8 +408,8 @@ def _not_meant(signature: Signature, record: KeyRecord) -> str | None:
         return "the key is not for sha256"
     if not {"*", "email"} & set(record.services):
         return "the key is not for mail"
-    of = signature.identity.rpartition("@")[2].lower()
-    if record.strict and of and of != signature.domain:
+    of = ascii_domain(signature.identity.rpartition("@")[2])
+    if record.strict and of and of != ascii_domain(signature.domain):
         return "the key is not for domains below"
     return None
 
