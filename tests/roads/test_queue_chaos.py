@@ -44,10 +44,10 @@ pytestmark = [
 class Sink(threading.Thread):
     """A next hop that counts the recipients of the letters it said 250 to."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         super().__init__(daemon=True)
         self.taken: Counter[str] = Counter()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
 
     def run(self) -> None:

@@ -128,7 +128,12 @@ def next_due(connection: Database, now: float) -> float | None:
 
 
 def make_due(connection: Database, names: Collection[str]) -> None:
-    """Have next hops tried now: those named, and all that routes lead to."""
+    """Have next hops tried now: those of domains named, and all of routes.
+
+    Which domains a route is for is not known here.
+    """
+    if not names:
+        return
     connection.execute(
         "UPDATE lanes SET until = 0 WHERE name >= 'route ' AND name < 'route!'"
     )
