@@ -76,3 +76,13 @@ def test_a_large_mailbox_takes_one_run() -> None:
     mapped.remove(range(500, 600))
     assert mapped.runs == 2
     assert list(mapped.uids(499, 501)) == [499, 600, 601]
+
+
+@given(st.lists(st.integers(1, 60), max_size=40), st.data())
+def test_many_numbers_are_each_one(given: list[int], data: st.DataObject) -> None:
+    """Of uids that are there, and of some that came later."""
+    there = sorted(set(given))
+    mapped = UidMap(there)
+    some = data.draw(st.sets(st.sampled_from([*there, 61, 63]), max_size=40))
+    uids = sorted(some)
+    assert list(mapped.numbers(uids)) == [mapped.number(uid) for uid in uids]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pyeonji.protocol.imap import commands
     from pyeonji.storage.mailboxes import Row
 
+MANY: Final = 50
+"""Messages whose columns are asked for as such, where no row is needed."""
 UNSENT_OCTETS: Final = 256 * 1024
 """Written before the connection may ask us to wait."""
 BATCH_OCTETS: Final = 1024 * 1024
@@ -83,9 +85,18 @@ async def send(session: Session, plan: Plan, ranges: Sequence[tuple[int, int]]) 
         if written > UNSENT_OCTETS:
             await session.connection.drain()
             written = 0
-        rows = await selected.account.select(selected.mailbox_id, portion, plan.columns)
         count = selected.view.count
-        missing += sum(count(low, high) for low, high in portion) - len(rows)
+        wanted = sum(count(low, high) for low, high in portion)
+        if plan.is_narrow and wanted >= MANY:
+            columns = await selected.account.columns(
+                selected.mailbox_id, portion, plan.columns
+            )
+            missing += wanted - len(columns[0])
+            if columns[0]:
+                written += _write_narrow(session, plan, columns)
+            continue
+        rows = await selected.account.select(selected.mailbox_id, portion, plan.columns)
+        missing += wanted - len(rows)
         if not rows:
             continue
         write = _write_bodies if plan.sections else _write_columns
@@ -109,6 +120,15 @@ async def _set_seen(
         more = (Simple.UID, Simple.FLAGS, Simple.MODSEQ)
     items = tuple(dict.fromkeys((*plan.items, *more)))
     return plan_of(items, uid_only=session.enabled.uid_only)
+
+
+def _write_narrow(session: Session, plan: Plan, found: list[list[Any]]) -> int:
+    """Send what storage gives as columns; returns how many octets that was."""
+    columns: dict[Column, Sequence[Any]] = dict(zip(plan.columns, found, strict=True))
+    numbers = plan.numbers(columns[Column.UID], session.selected)
+    octets = plan.write(numbers, columns, session.selected)
+    session.write(octets)
+    return len(octets)
 
 
 async def _write_columns(session: Session, plan: Plan, rows: list[Row]) -> int:

@@ -127,6 +127,15 @@ def repeat(template: bytes, columns: Sequence[Iterable[Any]]) -> bytes:
     return template * len(first) % tuple(flat)
 
 
+_NARROW: Final = frozenset(
+    {
+        *(Column.UID, Column.FLAGS, Column.KEYWORDS, Column.MOD_SEQ),
+        *(Column.INTERNAL_DATE, Column.SAVE_DATE, Column.SIZE, Column.MESSAGE_ID),
+    }
+)
+"""Columns that storage gives quicker as such than in rows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How to answer one list of fetch items."""
@@ -146,6 +155,12 @@ class Plan:
         if self.sections or Column.HEADER in self.columns:
             return PORTION_OF_BODIES
         return PORTION_OF_FIELDS if self.headers else PORTION
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether all it needs are numbers and keywords."""
+        octets = self.sections or self.headers
+        return not octets and _NARROW.issuperset(self.columns)
 
     def numbers(self, uids: Sequence[int], selected: Selected) -> Sequence[int]:
         """What stands before FETCH; with UIDONLY, the uids (RFC 9586 §3)."""

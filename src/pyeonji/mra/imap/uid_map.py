@@ -119,7 +119,21 @@ class UidMap:
         # the common case: consecutive entries, whatever the gaps of their uids
         if first and self.number(uids[-1]) - first + 1 == len(uids):
             return range(first, first + len(uids))
-        return [self.number(uid) for uid in uids]
+        if len(self._firsts) > len(uids):
+            return [self.number(uid) for uid in uids]
+        found: list[int] = []
+        start = 0
+        for run, low in enumerate(self._firsts):  # all of a run at once
+            if start == len(uids):
+                break
+            end = bisect_right(uids, self._run_last(run), start)
+            shift = self._before[run] - low + 1
+            if start < end and uids[start] < low:
+                found += [self.number(uid) for uid in uids[start:end]]
+            else:
+                found += [uid + shift for uid in uids[start:end]]
+            start = end
+        return found + [0] * (len(uids) - start)
 
     def range_of_numbers(self, first: int, last: int) -> tuple[int, int]:
         """The uids at both ends of a range of sequence numbers within 1 to len."""

@@ -287,8 +287,9 @@ def of_flags(query: q.Query) -> bytes | None:
         query = q.And(of=query.of[1:])
     if not _only_flags(query, MAX_DEPTH):
         return None
+    held = [_holds(query, bits) for bits in range(marks.BITS + 1)]
     return bytes(
-        octet >= marks.PRESENT and _holds(query, octet) for octet in range(256)
+        octet >= marks.PRESENT and held[octet & marks.BITS] for octet in range(256)
     )
 
 
