@@ -25,6 +25,8 @@ from pyeonji.protocol.machine import CLOSED, MORE, PAUSED, Machine, Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyeonji.net.accounts import AccountConnections
+
 MAX_BACKLOG_OCTETS: Final = 256 * 1024
 """Octets taken from a peer while an answer to it is being made."""
 
@@ -73,6 +75,8 @@ class Connection(asyncio.Protocol):
     """The transport's side of a door."""
 
     __slots__ = (
+        "_account",
+        "_accounts",
         "_answering",
         "_backlog",
         "_closing",
@@ -112,6 +116,7 @@ class Connection(asyncio.Protocol):
         tls_context: ssl.SSLContext | None = None,
         on_end: Callable[[Connection], None] = lambda _: None,
         peer: tuple[str, int] | None = None,
+        accounts: AccountConnections | None = None,
     ) -> None:
         """Nothing is sent before the transport is there.
 
@@ -122,7 +127,10 @@ class Connection(asyncio.Protocol):
             tls_context: for STARTTLS.
             on_end: told when it is over.
             peer: who it is, where the transport knows only a proxy.
+            accounts: counts connections of accounts; None: nobody does.
         """
+        self._accounts = accounts
+        self._account: str | None = None
         self._said_peer = peer
         self.id = connection_id
         self.peer_address = ""
@@ -170,6 +178,25 @@ class Connection(asyncio.Protocol):
             if self._deflate is not None:
                 data = self._deflate.deflated(data)
             self._transport.write(data)
+
+    def belongs_to(self, account: str) -> bool:
+        """Count the connection as this account's; False: it has too many.
+
+        An account that it belonged to before has one less then.
+        """
+        if self._accounts is None or account == self._account:
+            return True
+        if not self._accounts.take(account):
+            log.warning("connection.account_full", connection=self.id, account=account)
+            return False
+        self._forsake()
+        self._account = account
+        return True
+
+    def _forsake(self) -> None:
+        if self._accounts is not None and self._account is not None:
+            self._accounts.give_back(self._account)
+            self._account = None
 
     def resume(self) -> None:
         """Go on: the door's machine has something to say that nobody asked for."""
@@ -338,6 +365,7 @@ class Connection(asyncio.Protocol):
         """It is over: wake who waits to write, tell the door."""
         self._transport = None
         self._closing = True
+        self._forsake()
         if self._timer is not None:
             self._timer.cancel()
         if self._drained is not None and not self._drained.done():

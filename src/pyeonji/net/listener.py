@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyeonji.base.networks import Network
+    from pyeonji.net.accounts import AccountConnections
 
 BACKLOG: Final = 1024
 """Connections that the kernel keeps for us until we accept them."""
@@ -104,6 +105,7 @@ class Listener:
         limits: Limits,
         new_id: Callable[[], str],
         proxies: tuple[Network, ...] = (),
+        accounts: AccountConnections | None = None,
     ) -> None:
         """Nothing is accepted before `start`.
 
@@ -118,6 +120,7 @@ class Listener:
             new_id: makes connection ids.
             proxies: whose connections begin with a header of the PROXY
                 protocol.
+            accounts: counts connections of accounts; shared by listeners.
         """
         self.name = name
         self.make_door = make_door
@@ -132,6 +135,7 @@ class Listener:
         self._rates = Rates(limits.rate)
         self._server: asyncio.Server | None = None
         self._proxies = proxies
+        self._accounts = accounts
         self._accepting: asyncio.Task[None] | None = None
         self._begun: set[asyncio.Task[None]] = set()
 
@@ -211,6 +215,7 @@ class Listener:
             tls_context=self._tls_context,
             on_end=self._ended,
             peer=peer,
+            accounts=self._accounts,
         )
         self.connections.add(connection)
         return connection

@@ -36,6 +36,7 @@ from pyeonji.mta.relay.sts import MAX_POLICY_OCTETS
 from pyeonji.mta.signing.keys import Sealing
 from pyeonji.mta.signing.signer import Signer
 from pyeonji.mta.trace import from_clause, received
+from pyeonji.net.accounts import AccountConnections
 from pyeonji.net.dns import Resolver, a_labels
 from pyeonji.net.https import request
 from pyeonji.net.listener import Limits, Listener, connection_ids
@@ -115,6 +116,7 @@ class Station:
         self._runner.start()
         new_id = connection_ids(start.number)
         limits = start.configuration.limits
+        accounts = AccountConnections(limits.connections_per_account)
         self.websites = Websites(start.configuration, store.directory)
         self.certificates = Keeper(
             lambda: self._configuration,
@@ -148,6 +150,7 @@ class Station:
                     ),
                     new_id=new_id,
                     proxies=settings.proxy,
+                    accounts=accounts,
                 )
             )
 

@@ -140,6 +140,7 @@ class LimitSettings:
     recipients: int = MAX_RECIPIENTS
     connections: int = 10_000
     connections_per_network: int = 50
+    connections_per_account: int = 0  # 0: as many as it likes
     connection_rate: tuple[int, float] = (0, 60.0)  # count, seconds; of a network
 
 
@@ -323,6 +324,7 @@ class _Reader:
             recipients=positive,
             connections=positive,
             connections_per_network=positive,
+            connections_per_account=positive,
             connection_rate=rate,
         )
         if "message_size" in limits:

@@ -141,6 +141,9 @@ def _end_exchange(session: Session) -> None:
 
 
 async def _admit(session: Session, tag: bytes, user: Account, how: str) -> None:
+    if not session.connection.belongs_to(user.address):
+        session.tagged(tag, b"NO", "Too many connections of this account.", b"LIMIT")
+        return
     await session.log_in(user)
     log.info(
         "imap.login",

@@ -48,6 +48,9 @@ async def respond(door: Door, response: bytes | None) -> None:
         return
     door.exchange = None
     if isinstance(outcome, Admitted):
+        if not connection.belongs_to(outcome.account.address):
+            door.smtp.reply(454, "4.7.0", "too many connections of your account")
+            return
         door.account = outcome.account
         door.visit.authenticated(outcome.account.address)
         log.info(
