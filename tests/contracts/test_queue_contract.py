@@ -21,6 +21,7 @@ from pyeonji.storage.queue import (
     QueuedLetter,
     Recipient,
     RecipientState,
+    Totals,
     Wishes,
 )
 
@@ -277,6 +278,7 @@ def test_letters_are_found_by_what_is_known_of_them(engine: Engine) -> None:
         first = await office.summaries(limit=3)
         rest = await office.summaries(after=first[-1].id, limit=3)
         assert [one.id for one in first + rest] == await found()
+        assert await office.totals() == Totals(letters=4, held=1, oldest_at=50.0)
         far, near, other = await office.domains()
         assert (far.domain, far.letters, far.held) == ("far.test", 2, 0)
         assert (far.failures, far.until, far.oldest_at) == (3, 8e9, 50.0)

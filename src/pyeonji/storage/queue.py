@@ -216,6 +216,15 @@ class Lane:
     error: str = ""  # what was found last
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """All queues in three numbers."""
+
+    letters: int = 0
+    held: int = 0
+    oldest_at: float | None = None  # of those not held, Unix seconds
+
+
 class Queue(Protocol):
     """One worker's letters."""
 
@@ -316,6 +325,9 @@ class QueueOffice(Protocol):
         limit: int | None = None,
     ) -> list[Summary]:
         """Letters, oldest first; those behind the id `after`, at most so many."""
+
+    async def totals(self) -> Totals:
+        """How many letters there are, whatever they are."""
 
     async def domains(self) -> list[DomainSummary]:
         """What waits for whom, the longest line first."""

@@ -14,10 +14,12 @@ from pyeonji.base.ids import AccountId, Uid
 from pyeonji.message.prepare import Prepared, prepare
 from pyeonji.storage.embedded import open_store
 from pyeonji.storage.embedded.directory_schema import MIGRATIONS as DIRECTORY
+from pyeonji.storage.embedded.letters import MIGRATIONS as QUEUE
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
 from pyeonji.storage.embedded.sqlite import Database, connect
 from pyeonji.storage.embedded.verify import verify
 from pyeonji.storage.entries import Column
+from pyeonji.storage.queue import NO_WISHES
 
 PREFIX = b"Return-Path: <>\r\n"
 
@@ -115,4 +117,30 @@ def test_the_first_schema_is_brought_over(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(main())
+    assert verify(tmp_path).problems == []
+
+
+def test_a_queue_of_the_first_schema(tmp_path: Path) -> None:
+    """Its letters are due as they were; none has wishes or rests in a lane."""
+    (tmp_path / "queue").mkdir()
+    connection = connect(tmp_path / "queue" / "0.db", QUEUE[:1], synchronous="FULL")
+    octets = zstandard.ZstdCompressor(write_checksum=True).compress(b"old\r\n")
+    connection.execute(
+        "INSERT INTO letters VALUES ('1HF7YAT000000', 9.0, 0, 'k@x.test',"
+        " '[{\"address\":\"a@b.test\",\"next_attempt\":9.0}]', 6, '7BIT', 0, '', '',"
+        " 1.0, '<m@x>', '{}', '[]', ?, ?)",
+        (b"p", octets),
+    )
+    connection.close()
+
+    async def look() -> None:
+        store = await open_store(tmp_path, worker=0)
+        (letter,) = await store.queue.load(due_before=9.0, limit=5)
+        assert letter.letter.wishes is NO_WISHES
+        assert (await store.queue.octets(letter.id)).whole() == b"pold\r\n"
+        await store.queue.set_aside("b.test", [(letter.id, 50.0)])
+        assert len(await store.queue.load_lane("b.test", 5)) == 1
+        await store.close()
+
+    asyncio.run(look())
     assert verify(tmp_path).problems == []

@@ -17,7 +17,6 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from pyeonji.serve.certificates import named_files
 from pyeonji.serve.doctor.facts import CertificateSeen, DiskSeen, QueueSeen
-from pyeonji.storage.queue import RecipientState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,14 +160,10 @@ def _looked_at(folder: Path) -> list[Path]:
 
 async def queue_seen(store: embedded.Store, now: float) -> QueueSeen:
     """Letters on their way."""
-    letters = [
-        each
-        for each in await store.office.summaries()
-        if any(x.state is RecipientState.WAITING for x in each.recipients)
-    ]
-    waiting = [now - each.accepted_at for each in letters if not each.held]
+    totals = await store.office.totals()
+    oldest = totals.oldest_at
     return QueueSeen(
-        letters=len(letters),
-        held=sum(each.held for each in letters),
-        oldest_s=max(waiting, default=0.0),
+        letters=totals.letters,
+        held=totals.held,
+        oldest_s=0.0 if oldest is None else max(now - oldest, 0.0),
     )

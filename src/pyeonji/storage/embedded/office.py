@@ -28,6 +28,7 @@ from pyeonji.storage.queue import (
     Recipient,
     RecipientState,
     Summary,
+    Totals,
 )
 
 if TYPE_CHECKING:
@@ -106,6 +107,28 @@ class EmbeddedOffice:
 
         letters: list[Summary] = await self._in_thread(work)
         return letters
+
+    async def totals(self) -> Totals:
+        """See QueueOffice."""
+
+        def work() -> Totals:
+            letters_, held, oldest = 0, 0, []
+            for _, path in self._files():
+                with self._open(path) as connection:
+                    row = one(
+                        connection,
+                        "SELECT count(*), coalesce(sum(held), 0),"
+                        " min(iif(held, NULL, accepted_at)) FROM letters",
+                    )
+                letters_ += row[0]
+                held += row[1]
+                oldest += [row[2]] if row[2] is not None else []
+            return Totals(
+                letters=letters_, held=held, oldest_at=min(oldest, default=None)
+            )
+
+        totals: Totals = await self._in_thread(work)
+        return totals
 
     async def domains(self) -> list[DomainSummary]:
         """See QueueOffice."""
