@@ -113,6 +113,7 @@ class Authenticator:
         self._sleep = sleep
         self._key = os.urandom(32)
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
+        self._checking: dict[bytes, asyncio.Future[bool]] = {}
         self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
 
     def mechanisms(self, tls: TlsFacts | None, *, plaintext: bool) -> tuple[str, ...]:
@@ -333,15 +334,27 @@ class Authenticator:
         key = ticket.digest()
         if kept and self._remembered.get(key, 0.0) > self._clock.monotonic():
             return account
-        right = await asyncio.get_running_loop().run_in_executor(
-            self._pool, partial(verify, kept, password)
-        )
-        if not right:
+        name = identity.encode("utf-8", "replace")
+        if not await self._verified(key + name, kept, password):
             return None
         self._remembered[key] = self._clock.monotonic() + REMEMBERED_S
         if len(self._remembered) > MAX_REMEMBERED:
             self._remembered.popitem(last=False)
         return account
+
+    async def _verified(self, key: bytes, kept: str | None, password: str) -> bool:
+        """Whether a password is right; asked at once by many, it is checked once.
+
+        A client that opens ten connections is common.
+        """
+        checking = self._checking.get(key)
+        if checking is None:
+            checking = asyncio.get_running_loop().run_in_executor(
+                self._pool, partial(verify, kept, password)
+            )
+            self._checking[key] = checking
+            checking.add_done_callback(lambda _: self._checking.pop(key, None))
+        return await asyncio.shield(checking)  # who hangs up ends it for no other
 
     async def _penance(self, identity: str, client_address: str) -> bool:
         """Who failed lately waits before being heard again: 1, 3, 7 … 15 s.

@@ -23,6 +23,7 @@ from pyeonji.protocol.sasl.steps import (
     SecretNeeded,
     Succeeded,
 )
+from pyeonji.storage import authentication
 from pyeonji.storage.authentication import Admitted, Authenticator
 from pyeonji.storage.credentials import Sealer, make_credentials, verify
 from pyeonji.storage.directory import Account, Domain
@@ -90,6 +91,41 @@ def test_right_and_wrong_passwords(tmp_path: Path) -> None:
         assert b.waits[-1] == 2.0
         await b.store.directory.update_account(replace(account, enabled=False))
         assert await check("kim@x.test", "open sesame", PEER) is None
+
+    run(tmp_path, test)
+
+
+def test_many_at_once_are_one_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same name and password; who hangs up meanwhile ends it for no other."""
+    checked: list[str] = []
+
+    def counted(kept: str | None, password: str) -> bool:
+        checked.append(password)
+        return verify(kept, password)
+
+    monkeypatch.setattr(authentication, "verify", counted)
+
+    async def test(b: Bench, account: Account) -> None:
+        check = b.auth.check_password
+
+        async def ask(name: str, password: str) -> Account | None:
+            return await check(name, password, PEER)
+
+        first = asyncio.ensure_future(ask("kim@x.test", "open sesame"))
+        others = [
+            asyncio.ensure_future(ask("kim@x.test", "open sesame")) for _ in range(7)
+        ]
+        while not checked:  # noqa: ASYNC110 - a thread tells
+            await asyncio.sleep(0.001)
+        first.cancel()
+        assert await asyncio.gather(*others) == [account] * 7
+        assert checked == ["open sesame"]
+
+        wrong = [ask("kim@x.test", "wrong"), ask("lee@x.test", "wrong")]
+        assert await asyncio.gather(*wrong) == [None, None]
+        assert checked == ["open sesame", "wrong", "wrong"]
 
     run(tmp_path, test)
 
