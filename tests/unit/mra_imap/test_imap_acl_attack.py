@@ -39,7 +39,7 @@ NAMES: Final = (
     b"user/lee@example.test/INBOX", b"user/kim@example.test/../choi/INBOX",
 )  # fmt: skip
 SILENT: Final = OPEN | {b"LOGIN", b"AUTHENTICATE", b"UNAUTHENTICATE", b"SETQUOTA"}
-ROUNDS: Final = 500
+ROUNDS: Final = 300
 
 
 class Greedy(Grammar):
@@ -193,7 +193,7 @@ async def try_all(system: Stage, seed: int) -> int:
     return done
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_nothing_is_changed_and_nothing_is_learnt(seed: int) -> None:
     """RFC 4314 §4, §6: each command asks for its right, whatever stands around it."""
 
