@@ -10,8 +10,11 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+import dkim as third
 import pytest
 from cryptography.hazmat.primitives import serialization
+from tests.clients.letters import BODIES, SENDER, letter, new_token
+from tests.clients.relaying import submit
 from tests.running import Ports
 from tests.unit.mta_trust import test_trust_arc as arc
 from tests.unit.mta_trust import test_trust_dkim as dkim
@@ -24,6 +27,9 @@ from pyeonji.mta.trust.dkim_sign import BODY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.clients.postfix import Postfix
+    from tests.running import Server
 
 LETTERS = {
     "plain": dkim.LETTER,
@@ -251,3 +257,24 @@ def test_we_verify_what_rspamd_signs_and_seals(rspamd: Rspamd, name: str) -> Non
     digest = body_hash(body, BODY.form)
     ours = arc_set(header, digest, chain, b"b.example; arc=pass", arc.KEY, 1)
     assert "ARC_ALLOW" in rspamd.symbols(ours + sealed)
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("domain", ["all.test", "seven.test"])
+def test_a_signature_survives_postfix(
+    postfix: Postfix, house: Server, domain: str, name: str
+) -> None:
+    """Whatever the body, and where Postfix takes seven bits only."""
+    to, token = f"ahn@{domain}", new_token()
+    submit(house, to, letter(name, token, sender=SENDER, to=to))
+    got = postfix.arrived(to, token)
+    keys = house.run_json("dkim", "list")
+    texts = {key["name"]: key["record"] for key in keys}
+    start = got.index(b"DKIM-Signature:")
+    found = dkim.verified(got[start:], texts, now=time.time())
+    assert [(one.result, one.reason) for one in found] == [("pass", "")] * 2
+    assert third.verify(got[start:], dnsfunc=lambda name, **_: answer(texts, name))
+
+
+def answer(texts: dict[str, str], name: bytes) -> bytes:
+    return texts[name.decode().rstrip(".")].encode()

@@ -35,6 +35,19 @@ def test_eight_bits_become_seven_for_an_old_next_hop() -> None:
     assert payload.decode() == text
 
 
+def test_eight_bits_that_were_only_declared() -> None:
+    """An old next hop takes a letter of ASCII, whatever BODY= said of it."""
+    hop = Hop(offers=())
+
+    async def scene(world: World) -> None:
+        octets = b"Subject: x\r\n\r\nhi\r\n"
+        await world.send("lee@a.test", octets=octets, body_type=BodyType.EIGHT_BIT)
+        await world.settle()
+
+    play(hop, scene)
+    assert "BODY=" not in hop.taken[0].mail
+
+
 SIGNED = (
     b"Subject: x\r\nMIME-Version: 1.0\r\n"
     b"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n"

@@ -84,6 +84,8 @@ def fit(
         octets, body_type = _converted(octets, hop)
     elif body_type is BodyType.SEVEN_BIT and not ascii_only:
         body_type = BodyType.EIGHT_BIT  # nobody declared it: it is what it is
+    elif body_type is BodyType.EIGHT_BIT and ascii_only:
+        body_type = BodyType.SEVEN_BIT  # declared, and not needed
     limit = hop.machine.max_size_octets
     if limit and len(octets) > limit:  # RFC 1870 §6.1
         raise Unsuitable(
