@@ -266,10 +266,16 @@ class LmtpDoor:
         if len(recipients) == 1:
             self.machine.reply_next(await deliver(recipients[0]))
             return
-        async with asyncio.TaskGroup() as group:
-            for task in [group.create_task(deliver(each)) for each in recipients]:
+        # no TaskGroup: an answer may run outside any task (net.eager)
+        tasks = [asyncio.ensure_future(deliver(each)) for each in recipients]
+        try:
+            for task in tasks:
                 self.machine.reply_next(await task)
                 self._connection.flush()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _drop(self) -> None:
         if self._transaction.spool is not None:

@@ -11,13 +11,12 @@ from pyeonji.message.inspect import inspect
 from pyeonji.message.scan import scan
 
 CORPUS = Path(__file__).parents[2] / "corpus"
-MESSAGES = sorted(CORPUS.glob("*/*.eml"))
+FOLDERS = ("attack", "malformed", "rfc", "wild")
+MESSAGES = sorted(each for name in FOLDERS for each in (CORPUS / name).glob("*.eml"))
 
 
 def test_there_is_a_corpus() -> None:
-    assert {path.parent.name for path in MESSAGES} == {
-        "rfc", "wild", "malformed", "attack",
-    }  # fmt: skip
+    assert {path.parent.name for path in MESSAGES} == set(FOLDERS)
 
 
 @pytest.mark.parametrize("path", MESSAGES, ids=lambda p: f"{p.parent.name}/{p.stem}")

@@ -361,10 +361,10 @@ def test_hostile_responses_raise_only_what_is_documented(
     ],
 )
 def test_time_grows_no_faster_than_the_response(data: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with contextlib.suppress(RemoteProtocolError):
         heard(data)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
