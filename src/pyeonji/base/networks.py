@@ -34,6 +34,7 @@ def within(address: str, networks: tuple[Network, ...]) -> bool:
     )
 
 
+@lru_cache(maxsize=MAX_REMEMBERED)
 def network_key(address: str) -> str:
     """An address's network: /24 or /64; what is no address is itself."""
     found = parsed(address)

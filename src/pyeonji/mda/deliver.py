@@ -108,6 +108,10 @@ class Deliverer:
 
 def loops(octets: bytes, recipient: str) -> bool:
     """Whether the header says that this recipient has had the letter."""
+    limit = octets.find(b"\r\n\r\n", 0, MAX_HEADER_OCTETS)
+    head = octets[: MAX_HEADER_OCTETS if limit < 0 else limit]
+    if b"delivered-to" not in head.lower():  # as nearly always
+        return False
     end = _HEADER_END.search(octets, 0, MAX_HEADER_OCTETS)
     header_end = end.start() if end else min(len(octets), MAX_HEADER_OCTETS)
     wanted = recipient.encode().lower()

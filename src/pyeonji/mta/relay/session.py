@@ -222,9 +222,11 @@ class Session:
             event = await event_of(self._stream, machine, wait)
             match event:
                 case BodyWanted() if position < size:
-                    wait = timeouts.data_block
-                    machine.send_body(octets.slice(position, position + PIECE_OCTETS))
-                    position += PIECE_OCTETS
+                    end = position + PIECE_OCTETS
+                    last = end >= size  # and the final dot goes in the same write
+                    wait = timeouts.data_termination if last else timeouts.data_block
+                    machine.send_body(octets.slice(position, end), last=last)
+                    position = end
                 case BodyWanted():
                     wait = timeouts.data_termination
                     machine.end_body()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.errors import PyeonjiError
@@ -156,16 +157,21 @@ class Submitter:
     def _missing(
         self, fields: Header, account: Account, recipients: Sequence[str], now: float
     ) -> Completion:
-        author = address_list(
-            "From", [Mailbox(address=account.address, name=account.name)]
-        )
-        several = b"from" in fields and (
-            len(list(mailboxes(parse_addresses(fields.first(b"from") or b"")))) > 1
+        value = fields.first(b"from") or b""
+        several = (
+            value.count(b"@") > 1 and len(list(mailboxes(parse_addresses(value)))) > 1
         )
         return Completion(
             date=date_time(int(now)),
             message_id=f"<{self._token()}@{self._hostname}>",
-            author=author.decode("utf-8").partition(":")[2].strip(),
+            author=_author(account.address, account.name),
             sender=account.address if several else "",
             recipients=recipients,
         )
+
+
+@lru_cache(maxsize=1024)
+def _author(address: str, name: str) -> str:
+    """What stands behind "From:" for an account."""
+    field = address_list("From", [Mailbox(address=address, name=name)])
+    return field.decode("utf-8").partition(":")[2].strip()

@@ -49,7 +49,6 @@ _PROPERTY: Final = re.compile(
     re.IGNORECASE,
 )
 _ID: Final = re.compile(rf"\s*({_VALUE})(?:\s+([0-9]+))?\s*")
-_NAME: Final = re.compile(rb"(?im)^authentication-results[ \t]*:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +211,7 @@ def without_claims(header: bytes, ours: Container[str]) -> tuple[bytes, int]:
     Returns:
         The block, the same object where nothing went; how many went.
     """
-    if _NAME.search(header) is None:
+    if b"authentication-results" not in header.lower():
         return header, 0
     kept: list[bytes] = []
     gone = 0

@@ -337,18 +337,22 @@ class ClientMachine:
         else:
             self._rest_of_envelope = recipients
 
-    def send_body(self, piece: bytes) -> None:
-        """Give the next piece of the letter, of any length."""
+    def send_body(self, piece: bytes, *, last: bool = False) -> None:
+        """Give the next piece of the letter, of any length; `last` ends it, too."""
         letter = self._need_body()
         octets = letter.body.feed(piece)
         if octets:
             self._out.append(octets)
             if letter.chunked:
                 self._awaited.append(self._chunk_answered)
+        if last:
+            self._end(letter)
 
     def end_body(self) -> None:
         """The letter has no more pieces."""
-        letter = self._need_body()
+        self._end(self._need_body())
+
+    def _end(self, letter: Transaction) -> None:
         self._gives_body = False
         self._out.append(letter.body.end())
         times = letter.accepted if self.options.lmtp else 1

@@ -65,6 +65,7 @@ class EmbeddedDirectory:
         self._writing = asyncio.Lock()
         self._known: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._version = -1
+        self._looked = False  # in this turn of the loop, whether somebody wrote
 
     def close(self) -> None:
         """Close the file."""
@@ -75,10 +76,8 @@ class EmbeddedDirectory:
 
     def _look_up(self, kind: str, key: str, read: Callable[[str], Any]) -> Any:
         with errors_named():
-            version = data_version(self._reader)
-            if version != self._version:
-                self._known.clear()
-                self._version = version
+            if not self._looked:
+                self._look()
             try:
                 return self._known[kind, key]
             except KeyError:
@@ -86,6 +85,18 @@ class EmbeddedDirectory:
                 if len(self._known) > MAX_REMEMBERED:
                     self._known.popitem(last=False)
                 return found
+
+    def _look(self) -> None:
+        """Forget all if somebody wrote; that holds for this turn of the loop."""
+        version = data_version(self._reader)
+        if version != self._version:
+            self._known.clear()
+            self._version = version
+        self._looked = True
+        asyncio.get_running_loop().call_soon(self._look_again)
+
+    def _look_again(self) -> None:
+        self._looked = False
 
     def _read_domain(self, name: str) -> Domain | None:
         row = one(
@@ -245,7 +256,12 @@ class EmbeddedDirectory:
                 return job(self._writer)
 
         async with self._writing:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._threads, work
+                )
+            finally:
+                self._looked = False
 
     async def add_domain(self, domain: Domain) -> None:
         """See Directory."""

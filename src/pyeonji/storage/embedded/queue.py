@@ -52,6 +52,8 @@ OWN_IDS: Final = 512
 CHECKPOINT_PAGES: Final = 4000
 CACHE_KIB: Final = 8192
 
+_Asked = tuple[QueueJob, "asyncio.Future[Any]"]
+
 
 class EmbeddedQueue:
     """See Queue."""
@@ -74,9 +76,8 @@ class EmbeddedQueue:
         self._next_id = letter_ids(worker + OWN_IDS, lambda: int(clock.time() * 1000))
         self._claimed: set[LetterId] = set()
         self._told: list[Callable[[], None]] = []
-        self._jobs: queue.SimpleQueue[tuple[QueueJob, asyncio.Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._jobs: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
+        self._asked: list[_Asked] = []  # in this turn of the loop
         self._thread = threading.Thread(target=self._work, name="queue", daemon=True)
         self._thread.start()
 
@@ -92,6 +93,7 @@ class EmbeddedQueue:
     def close(self) -> None:
         """Finish what was asked, then close the file (blocks)."""
         if self._thread.is_alive():
+            self._hand_in()
             self._jobs.put(None)
             self._thread.join()
         self._reader.close()
@@ -102,8 +104,16 @@ class EmbeddedQueue:
 
     def _submit(self, job: QueueJob) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._mailbag.loop.create_future()
-        self._jobs.put((job, future))
+        if not self._asked:
+            # what else this turn of the loop brings wakes the thread once
+            self._mailbag.loop.call_soon(self._hand_in)
+        self._asked.append((job, future))
         return future
+
+    def _hand_in(self) -> None:
+        if self._asked:
+            asked, self._asked = self._asked, []
+            self._jobs.put(asked)
 
     def spool(self) -> Spool:
         """See Queue."""
@@ -266,13 +276,13 @@ class EmbeddedQueue:
                     pruned_at = now
                     self._prune()
 
-    def _next_jobs(self) -> tuple[list[tuple[QueueJob, asyncio.Future[Any]]], bool]:
+    def _next_jobs(self) -> tuple[list[_Asked], bool]:
         """All that waits; after a second without anything, nothing."""
-        jobs: list[tuple[QueueJob, asyncio.Future[Any]]] = []
+        jobs: list[_Asked] = []
         try:
             item = self._jobs.get(timeout=POLL_S)
             while item is not None:
-                jobs.append(item)
+                jobs += item
                 item = self._jobs.get_nowait()
         except queue.Empty:
             return jobs, False
@@ -299,7 +309,7 @@ class EmbeddedQueue:
         except StorageUnavailable:
             return  # tried again in an hour
 
-    def _transact(self, jobs: list[tuple[QueueJob, asyncio.Future[Any]]]) -> None:
+    def _transact(self, jobs: list[_Asked]) -> None:
         results: list[Any] = []
         files: list[str] = []
         try:
@@ -333,8 +343,6 @@ class EmbeddedQueue:
             return  # the next batch fails too, and opens again
 
 
-def _resolve_all(
-    jobs: list[tuple[QueueJob, asyncio.Future[Any]]], results: list[Any]
-) -> None:
+def _resolve_all(jobs: list[_Asked], results: list[Any]) -> None:
     for (_, future), result in zip(jobs, results, strict=True):
         resolve(future, result)
