@@ -51,6 +51,10 @@ def _show(report: Report, *, json: bool) -> None:
     if json:
         print_json(report)
     else:
+        for problem in report.leftovers:
+            print(
+                f"{problem.where}: {problem.what} (a crash left it; repair removes it)"
+            )
         for problem in report.problems:
             print(f"{problem.where}: {problem.what}")
         print(

@@ -47,12 +47,17 @@ class Problem:
 
 @dataclass(slots=True)
 class Report:
-    """What `verify` looked at and found."""
+    """What `verify` looked at and found.
+
+    `leftovers` are files that no commit came to name before a crash: nothing is
+    wrong with what is kept, they only take room until `repair`.
+    """
 
     accounts: int = 0
     messages: int = 0
     letters: int = 0
     problems: list[Problem] = field(default_factory=list)
+    leftovers: list[Problem] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -364,7 +369,7 @@ def _verify_blobs(
         if fault:
             report.problems.append(Problem(folder.name, f"message {message}: {fault}"))
     for name in sorted(before - named):
-        report.problems.append(Problem(folder.name, f"blob {name} is of no message"))
+        report.leftovers.append(Problem(folder.name, f"blob {name} is of no message"))
 
 
 _KEPT: Final = (
