@@ -1,8 +1,10 @@
 """From facts to a decision."""
 
+from typing import Any
+
 import pytest
 
-from pyeonji.mta.policy.decision import ACCEPT, Action, reject, strongest
+from pyeonji.mta.policy.decision import ACCEPT, Action, Decision, reject, strongest
 from pyeonji.mta.policy.facts import Checks, Facts, Stage
 from pyeonji.mta.policy.lists import Listing
 from pyeonji.mta.policy.options import PolicyOptions
@@ -55,17 +57,23 @@ def test_the_operator_may_be_milder() -> None:
 
 
 def test_a_trusted_chain_rescues() -> None:
-    """Only one that passes, sealed last by one we trust."""
-    failed = {"dmarc": "fail", "dmarc_policy": "reject", "arc": "pass"}
-    rescued = judge(message(**failed, arc_domains=("lists.example",)), OPTIONS)
-    assert rescued.action is Action.ACCEPT
-    assert rescued.rule == "arc"
-    for domains in ((), ("other.example",), ("other.example", "lists.example")):
-        decision = judge(message(**failed, arc_domains=domains), OPTIONS)
-        assert decision.action is Action.REJECT
+    """Only one that passes, sealed last by one we trust, who says it was good."""
+    failed: dict[str, Any] = {"dmarc": "fail", "dmarc_policy": "reject", "arc": "pass"}
+
+    def decided(*sealers: tuple[str, bool]) -> Decision:
+        domains = tuple(domain for domain, _ in sealers)
+        vouches = tuple(good for _, good in sealers)
+        facts = message(**failed, arc_domains=domains, arc_vouches=vouches)
+        return judge(facts, OPTIONS)
+
+    lists, other = ("lists.example", True), ("other.example", True)
+    second = ("Lists.example", False)  # it got what a list had changed
+    assert decided(lists).rule == "arc"
+    assert decided(second, lists, other).rule == "arc"
+    for chain in ([], [other], [other, lists], [second], [second, other, lists]):
+        assert decided(*chain).action is Action.REJECT
     failed["arc"] = "fail"
-    decision = judge(message(**failed, arc_domains=("lists.example",)), OPTIONS)
-    assert decision.action is Action.REJECT
+    assert decided(lists).action is Action.REJECT
 
 
 def test_spf_alone_decides_only_where_that_is_wanted() -> None:

@@ -28,7 +28,9 @@ class Checks:
 
     "" is "not looked at". `dmarc_policy` is what the domain in From asks for
     ("none", "quarantine", "reject"); `dkim_domains` are those whose signature
-    passed; `arc_domains` are the sealers of a chain that passed, newest first.
+    passed; `arc_domains` are the sealers of a chain that passed, newest first, and
+    `arc_vouches` says of each whether it found that the domain in From spoke for
+    the letter.
     """
 
     spf: str = ""
@@ -39,6 +41,7 @@ class Checks:
     author_domain: str = ""
     arc: str = ""
     arc_domains: tuple[str, ...] = ()
+    arc_vouches: tuple[bool, ...] = ()
 
 
 NOT_CHECKED = Checks()

@@ -22,6 +22,7 @@ from pyeonji.mta.policy.facts import Facts, Stage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyeonji.mta.policy.facts import Checks
     from pyeonji.mta.policy.options import PolicyOptions
 
 
@@ -94,16 +95,16 @@ def dmarc_failed(facts: Facts, options: PolicyOptions) -> Decision | None:
     """What the author's domain asks for; a trusted ARC chain rescues.
 
     A rescue needs a chain that passes and was sealed last by a sealer of the
-    operator's choice.
+    operator's choice, who found that the author's domain spoke for the letter
+    when it came to him, or had it from another such sealer. A seal alone says
+    only who passed it on: he may have passed on what was forged.
     """
     checks = facts.checks
     if checks.dmarc != "fail":
         return None
     domain = checks.author_domain
-    if checks.arc == "pass" and checks.arc_domains[:1]:
-        sealer = checks.arc_domains[0].lower()
-        if sealer in options.trusted_sealers:
-            return accept("arc", f"{sealer} vouches for the letter of {domain}")
+    if checks.arc == "pass" and (sealer := _rescuer(checks, options)):
+        return accept("arc", f"{sealer} vouches for the letter of {domain}")
     words = {"reject": options.dmarc_reject, "quarantine": options.dmarc_quarantine}
     return decide(
         words.get(checks.dmarc_policy, "note"),
@@ -111,6 +112,17 @@ def dmarc_failed(facts: Facts, options: PolicyOptions) -> Decision | None:
         f"{domain} asks for {checks.dmarc_policy}: neither SPF nor DKIM speaks for it",
         f"{domain} does not vouch for this letter (DMARC)",
     )
+
+
+def _rescuer(checks: Checks, options: PolicyOptions) -> str:
+    """The newest sealer who vouches, with none between that is not trusted."""
+    for domain, vouches in zip(checks.arc_domains, checks.arc_vouches, strict=False):
+        sealer = domain.lower()
+        if sealer not in options.trusted_sealers:
+            break
+        if vouches:
+            return sealer
+    return ""
 
 
 RULES: Final[dict[Stage, tuple[Callable[..., Decision | None], ...]]] = {

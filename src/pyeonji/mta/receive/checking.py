@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pyeonji.base.networks import parsed, within
 from pyeonji.mta.policy.facts import Checks
@@ -33,6 +33,7 @@ from pyeonji.mta.trust.verdicts import (
     method_results,
     received_spf,
 )
+from pyeonji.mta.trust.vouching import vouches_for
 from pyeonji.storage.names import canonical_domain
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
     Ask = Callable[[str, str], Awaitable[DnsAnswer]]
     Known = Callable[[str, str], DnsAnswer | None]
+
+MAX_SEALERS: Final = 10
+"""Sealers of one chain whose results are read, the newest first."""
 
 T = TypeVar("T")
 
@@ -68,16 +72,19 @@ class Checked:
         verdicts = self.verdicts
         spf, dmarc, arc = verdicts.spf, verdicts.dmarc, verdicts.arc
         passed = (each.domain for each in verdicts.dkim if each.result is Result.PASS)
+        sets = arc.sets[::-1] if arc is not None else ()
+        author = dmarc.domain if dmarc is not None else ""
         return Checks(
             spf=spf.result.value if spf is not None else "",
             spf_domain=spf.domain if spf is not None else "",
             dkim_domains=tuple(passed),
             dmarc=dmarc.result.value if dmarc is not None else "",
             dmarc_policy=dmarc.disposition.value if dmarc is not None else "",
-            author_domain=dmarc.domain if dmarc is not None else "",
+            author_domain=author,
             arc=arc.state.value if arc is not None else "",
-            arc_domains=tuple(
-                each.seal.domain for each in reversed(arc.sets if arc else ())
+            arc_domains=tuple(each.seal.domain for each in sets),
+            arc_vouches=tuple(
+                vouches_for(each.payload, author) for each in sets[:MAX_SEALERS]
             ),
         )
 

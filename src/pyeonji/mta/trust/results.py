@@ -44,8 +44,10 @@ _VALUE: Final = r'"(?:[^"\\]|\\.)*"|[^\s;"]+'
 _METHOD: Final = re.compile(
     r"\s*([A-Za-z0-9_\-]+)\s*(?:/\s*([0-9]+)\s*)?=\s*([A-Za-z0-9_\-]+)"
 )
+# possessive, and only where a word begins: linear, whatever stands there
 _PROPERTY: Final = re.compile(
-    rf"\s*(?:(reason)|([A-Za-z0-9_\-]+)\s*\.\s*([A-Za-z0-9_.\-]+))\s*=\s*({_VALUE})",
+    r"(?<![A-Za-z0-9_.\-])(?:(reason)|([A-Za-z0-9_\-]++)\s*+\.\s*+([A-Za-z0-9_.\-]++))"
+    rf"\s*+=\s*+({_VALUE})",
     re.IGNORECASE,
 )
 _ID: Final = re.compile(rf"\s*({_VALUE})(?:\s+([0-9]+))?\s*")
