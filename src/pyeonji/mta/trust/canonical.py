@@ -38,6 +38,8 @@ class Form(StrEnum):
     SIMPLE = "simple"
     RELAXED = "relaxed"
 
+    __hash__ = str.__hash__  # that of enumerations is written in Python
+
 
 class HeaderField:
     """A field as it stands: its name in lower case, and all its octets.
@@ -225,11 +227,10 @@ class BodyHashes:
                 is left out.
         """
         wanted = list(dict.fromkeys(keys))[:MAX_BODY_HASHES]
-        self._sinks: dict[Form, _Sink] = {}
-        for form in Form:
-            lengths = [key.length for key in wanted if key.form is form]
-            if lengths:
-                self._sinks[form] = _Sink(lengths)
+        by_form: dict[Form, list[int | None]] = {}
+        for key in wanted:
+            by_form.setdefault(key.form, []).append(key.length)
+        self._sinks = {form: _Sink(lengths) for form, lengths in by_form.items()}
         self._canonicalisers = [
             _Canonicaliser(form, sink) for form, sink in self._sinks.items()
         ]

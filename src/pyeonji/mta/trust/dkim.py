@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -187,17 +187,20 @@ def _read_one(field: HeaderField) -> Signature | Unreadable:
         tags = parse_tags(field.value)
         if tags.get("v") != b"1":
             return Unreadable(field, "v= is not 1")
-        signature = read_signature(field, tags)
-        identity = _identity(tags, signature.domain)
+        signature = read_signature(field, tags, identified=True)
     except BadTags as error:
         return Unreadable(field, str(error))
     if b"from" not in signature.names:  # RFC 6376 §5.4
         return Unreadable(field, "From is not signed")
-    return replace(signature, identity=identity)
+    return signature
 
 
-def read_signature(field: HeaderField, tags: Mapping[str, bytes]) -> Signature:
-    """A signature of its tags (RFC 6376 §3.5), without v= and i=.
+def read_signature(
+    field: HeaderField, tags: Mapping[str, bytes], *, identified: bool = False
+) -> Signature:
+    """A signature of its tags (RFC 6376 §3.5); i= only where it is `identified`.
+
+    v= is the caller's to look at; in ARC i= is something else.
 
     Raises:
         BadTags.
@@ -216,6 +219,7 @@ def read_signature(field: HeaderField, tags: Mapping[str, bytes]) -> Signature:
     expires = _optional(tags, "x")
     if signed_at is not None and expires is not None and expires <= signed_at:
         raise BadTags("x= is not after t=")
+    domain = domain_name(tags["d"], "d")
     return Signature(
         field=field,
         algorithm=solid(tags["a"]).lower().decode("ascii", "replace"),
@@ -223,8 +227,9 @@ def read_signature(field: HeaderField, tags: Mapping[str, bytes]) -> Signature:
         body_hash=base64_value(tags["bh"], "bh"),
         header_form=header_form,
         body_form=body_form,
-        domain=domain_name(tags["d"], "d"),
+        domain=domain,
         selector=domain_name(tags["s"], "s"),
+        identity=_identity(tags, domain) if identified else "",
         names=names,
         length=_optional(tags, "l"),
         signed_at=signed_at,

@@ -106,8 +106,8 @@ def _words(result: MethodResult) -> Iterator[str]:
     """The pieces between which the field may be folded."""
     yield f"{result.method}={result.result}"
     if result.comment:
-        text = " ".join(_shown(result.comment).split())
-        yield from f"({_COMMENT_SPECIAL.sub(_ESCAPED, text)})".split(" ")
+        words = _COMMENT_SPECIAL.sub(_ESCAPED, _shown(result.comment)).split()
+        yield from f"({' '.join(words)})".split(" ")
     if result.reason:
         yield f"reason={_value(result.reason)}"
     for ptype, name, value in result.properties:
@@ -117,7 +117,9 @@ def _words(result: MethodResult) -> Iterator[str]:
 
 
 def _shown(text: str) -> str:
-    return _UNSHOWABLE.sub("?", text)[:MAX_TEXT]
+    if not (text.isascii() and text.isprintable()):
+        text = _UNSHOWABLE.sub("?", text)
+    return text[:MAX_TEXT]
 
 
 def _value(text: str) -> str:

@@ -189,7 +189,9 @@ def _pair_value(value: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return _UNSHOWABLE.sub("?", text)[:MAX_REASON]
+    if not (text.isascii() and text.isprintable()):
+        text = _UNSHOWABLE.sub("?", text)
+    return text[:MAX_REASON]
 
 
 def in_words(verdicts: Verdicts) -> dict[str, str]:
@@ -207,6 +209,4 @@ def in_words(verdicts: Verdicts) -> dict[str, str]:
         words["dmarc"] = f"{dmarc.result} {dmarc.domain}".strip()
         if dmarc.result in {"fail", "permerror", "temperror"}:
             words["dmarc"] += f": {dmarc.reason}"
-    return {
-        name: _UNSHOWABLE.sub("?", text)[:MAX_REASON] for name, text in words.items()
-    }
+    return {name: _shown(text) for name, text in words.items()}
