@@ -223,3 +223,20 @@ def test_dkim_keys(engine: Engine) -> None:
         assert await d.dkim_keys("gone.test") == ()
 
     engine.run(test)
+
+
+def test_what_was_changed_is_seen_at_once(engine: Engine) -> None:
+    """Also by who looked a moment ago, in the same turn of the loop."""
+
+    async def test(w: World) -> None:
+        d = w.store.directory
+        for number in range(5):
+            address = f"n{number}@example.test"
+            assert await d.account_at(address) is None
+            account = await d.add_account(address, CREDENTIALS)
+            assert await d.account_at(address) == account
+            await d.remove_account(account.id)
+            assert await d.account_at(address) is None
+            assert await d.account(account.id) is None
+
+    engine.run(test)

@@ -44,6 +44,16 @@ def test_delivered_here_before_is_a_loop() -> None:
     assert inspect_header(header, max_received=9, recipients={"lee@a.test"}) is None
 
 
+def test_names_within_other_fields_are_no_fields() -> None:
+    """h= of a signature names what it signs; only a field's own name counts."""
+    signature = b"DKIM-Signature: h=received:delivered-to:\r\n message-id:a\r\n"
+    header = signature * 3 + b"MESSAGE-id :\r\n <a@b.test>\r\nTo: a@b.test\r\n\r\n"
+    assert inspect_header(header, max_received=1, recipients={"a@b.test"}) is None
+    assert message_id(header) == "<a@b.test>"
+    assert message_id(b"Message-ID: <1@a.test>\r\n" + header) == "<1@a.test>"
+    assert message_id(signature) == ""
+
+
 def test_a_header_block_has_a_limit() -> None:
     """1 MiB of header is enough for anybody."""
     header = b"X: " + b"y" * MAX_HEADER_OCTETS

@@ -159,13 +159,17 @@ class Line:
         self.client.hello()
         assert isinstance(self.next(), oc.HelloDone)
 
-    def letter(self, envelope: oc.Envelope, *pieces: bytes) -> oc.LetterDone:
+    def letter(
+        self, envelope: oc.Envelope, *pieces: bytes, at_once: bool = False
+    ) -> oc.LetterDone:
+        """Send a letter; its end goes `at_once` with the last piece or by itself."""
         self.client.send_letter(envelope)
         left = list(pieces)
         while not isinstance(event := self.next(), oc.LetterDone):
             assert isinstance(event, oc.BodyWanted)
             if left:
-                self.client.send_body(left.pop(0))
+                piece = left.pop(0)
+                self.client.send_body(piece, last=at_once and not left)
             else:
                 self.client.end_body()
         return event
@@ -188,10 +192,11 @@ def offers_variants() -> list[frozenset[Offer]]:
     ] + [frozenset()]
 
 
+@pytest.mark.parametrize("at_once", [False, True])
 @pytest.mark.parametrize("lmtp", [False, True])
 @pytest.mark.parametrize("offers", offers_variants(), ids=lambda o: str(len(o)))
 def test_letters_arrive_with_any_extensions(
-    offers: frozenset[Offer], lmtp: bool
+    offers: frozenset[Offer], lmtp: bool, at_once: bool
 ) -> None:
     """Several letters over one connection, small and large, dots and all."""
     line = Line(Options(hostname="mx", offers=offers, lmtp=lmtp))
@@ -204,6 +209,7 @@ def test_letters_arrive_with_any_extensions(
                 "lee@example.test", "no@x.test", "late@x.test", size_octets=len(whole)
             ),
             *pieces,
+            at_once=at_once,
         )
         verdicts = [o.verdict for o in done.outcomes]
         assert verdicts == [oc.Verdict.DONE, oc.Verdict.NEVER, oc.Verdict.LATER]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -77,7 +78,7 @@ class Destination:
     """
 
     __slots__ = (
-        "_arrived", "_came", "_jobs", "aside", "coming", "error", "failures", "kept",
+        "_came", "_jobs", "_waiting", "aside", "coming", "error", "failures", "kept",
         "name", "pace", "since", "through", "turned", "until", "workers",
     )  # fmt: skip
 
@@ -105,7 +106,7 @@ class Destination:
             self.pace.begin_again()
         self._jobs: list[tuple[int, int, Job]] = []  # urgent first, then as they came
         self._came = 0
-        self._arrived = asyncio.Event()
+        self._waiting: list[asyncio.Future[bool]] = []  # connections without a job
 
     def __len__(self) -> int:
         """Jobs that wait."""
@@ -144,26 +145,43 @@ class Destination:
         return self.failures > 0 and now < self.until <= now + TOO_FAR_S
 
     def put(self, job: Job) -> None:
-        """Add a job and wake a connection that waits for one."""
+        """Add a job and wake one connection that waits for one."""
         self._came += 1
         priority = job.active.letter.letter.wishes.priority
         heapq.heappush(self._jobs, (-priority, self._came, job))
-        self._arrived.set()
+        while self._waiting:
+            waiting = self._waiting.pop()  # the last one: the others may grow old
+            if not waiting.done():
+                waiting.set_result(True)
+                return
 
     async def next_job(self, patience_s: float) -> Job | None:
         """The next job, or None when there was none for so long."""
         if not self._jobs and patience_s > 0:
-            self._arrived.clear()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return None
+                    # another may have taken it meanwhile
+                    while not self._jobs and await self._arrival():
+                        pass
         return heapq.heappop(self._jobs)[2] if self._jobs else None
+
+    async def _arrival(self) -> bool:
+        """Wait for a job; False: none will come."""
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append(waiting)
+        try:
+            return await waiting
+        finally:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
 
     def wake(self) -> None:
         """Let connections that wait for a job find that there is none."""
-        self._arrived.set()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(False)
+        self._waiting.clear()
 
     def give_up(self) -> list[Job]:
         """All that waits: the next hop cannot be reached."""
