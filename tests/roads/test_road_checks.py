@@ -18,8 +18,8 @@ from tests.roads.smtp_house import Client, House, play
 from tests.unit.mta_trust.zones import Zone
 
 from pyeonji.base.clock import Clock
-from pyeonji.base.dns import DnsAnswer
-from pyeonji.mta.receive.checking import Checker
+from pyeonji.base.dns import DnsAnswer, DnsStatus
+from pyeonji.mta.receive.checking import MAX_QUESTIONS, Checker
 from pyeonji.mta.receive.receiver import DoorKind
 from pyeonji.mta.trust.options import TrustOptions
 
@@ -269,3 +269,31 @@ def test_received_spf_where_it_is_wanted(tmp_path: Path) -> None:
         ) in letter
 
     play(tmp_path, scene, checker=checker(received_spf=True))
+
+
+def test_one_letter_asks_dns_only_so_much(tmp_path: Path) -> None:
+    """Ten signatures, MX after MX: whoever writes them spends our questions."""
+    asked: list[str] = []
+    zone = Zone({})
+
+    async def ask(name: str, kind: str) -> DnsAnswer:
+        asked.append(name)
+        if kind == "TXT" and name.endswith("evil.test"):
+            terms = " ".join(f"mx:m{n}.{len(asked)}.evil.test" for n in range(10))
+            return DnsAnswer(status=DnsStatus.FOUND, records=(f"v=spf1 {terms} -all",))
+        if kind == "MX":
+            hosts = tuple(f"{n} h{n}.{name}" for n in range(10))
+            return DnsAnswer(status=DnsStatus.FOUND, records=hosts)
+        if name.startswith("h"):
+            return DnsAnswer(status=DnsStatus.FOUND, records=("198.51.100.9",))
+        return zone.answer(name, kind)
+
+    def make(clock: Clock) -> Checker:
+        options = TrustOptions(authserv_id="mx.example.test")
+        return Checker(options, ask=ask, known=lambda *_: None, clock=clock)
+
+    async def scene(house: House) -> None:
+        await bring(house, HELLO, "", sender="x@a.evil.test")
+        assert 0 < len(asked) <= MAX_QUESTIONS
+
+    play(tmp_path, scene, checker=make)

@@ -161,6 +161,10 @@ def test_the_bounce_finds_back(tmp_path: Path) -> None:
         assert match is not None
         address = match[1]
         await client.letter("", address, b"Subject: bounce\r\n\r\nno\r\n")
+        # it is no way to write to anybody through us
+        await client.say("MAIL FROM:<spam@thief.test>", "250")
+        await client.say(f"RCPT TO:<{address}>", "550 5.7.1")
+        await client.say("RSET", "250")
         await client.say("MAIL FROM:<>", "250")
         forged = address.replace("=lee@", "=kim@")
         await client.say(f"RCPT TO:<{forged}>", "550 5.1.1")

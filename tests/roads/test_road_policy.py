@@ -333,3 +333,27 @@ def test_harvesters_wait(tmp_path: Path) -> None:
         await client.close()
 
     play(tmp_path, scene, judge=make)
+
+
+def test_a_silent_dns_holds_no_recipient_long(tmp_path: Path) -> None:
+    """Greylisting asks for SPF; a stranger's own servers may never answer."""
+
+    async def silent(name: str, kind: str) -> DnsAnswer:
+        await asyncio.sleep(3600)
+        return await ask(name, kind)
+
+    def make(clock: Clock) -> Judge:
+        options = PolicyOptions(greylist=True, list_time_s=0.1)
+        return Judge(options, clock=clock, ask=silent)
+
+    async def scene(house: House) -> None:
+        house.receiver.judge.strangers = house.store.strangers
+        port = await house.listen(DoorKind(), peer=("192.0.2.7", 25))
+        client = await Client.open(port)
+        await client.say("EHLO there.example", "250")
+        await client.say("MAIL FROM:<x@silent.example>", "250")
+        asked = client.say("RCPT TO:<kim@example.test>", "450 4.7.1")
+        await asyncio.wait_for(asked, 5)
+        await client.close()
+
+    play(tmp_path, scene, judge=make)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pyeonji.base.dns import Question
 
 MAX_CACHED: Final = 10_000
+MAX_CACHED_OCTETS: Final = 16 * 1024 * 1024
+"""Of all answers together: a stranger's domain can have many large ones."""
+
 MAX_TTL_S: Final = 3600.0
 NEGATIVE_TTL_S: Final = 300.0
 FAILURE_TTL_S: Final = 10.0
@@ -55,7 +58,8 @@ class Resolver:
         self._cache: OrderedDict[tuple[str, str], tuple[float, DnsAnswer]] = (
             OrderedDict()
         )
-        self._asking: dict[Question, asyncio.Future[DnsAnswer]] = {}
+        self._octets = 0
+        self._asking: dict[Question, asyncio.Task[DnsAnswer]] = {}
         self._resolver: dns.asyncresolver.Resolver | None = None
 
     async def ask(self, name: str, kind: str) -> DnsAnswer:
@@ -71,18 +75,13 @@ class Resolver:
         kept = self._cache.get(key)
         if kept is not None and kept[0] > self._monotonic():
             return kept[1]
-        if (under_way := self._asking.get(key)) is not None:
-            return await asyncio.shield(under_way)
-        future: asyncio.Future[DnsAnswer] = asyncio.get_running_loop().create_future()
-        self._asking[key] = future
-        answer = DnsAnswer(status=DnsStatus.FAILED)
-        try:
-            answer, ttl = await self._ask(*key)
-            self._remember(key, answer, ttl)
-        finally:
-            del self._asking[key]
-            future.set_result(answer)
-        return answer
+        under_way = self._asking.get(key)
+        if under_way is None:
+            # a task of its own: others wait for it, whoever of them gives up
+            under_way = asyncio.get_running_loop().create_task(self._find(key))
+            self._asking[key] = under_way
+            under_way.add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(under_way)
 
     def known(self, name: str, kind: str) -> DnsAnswer | None:
         """What is remembered of a question, without asking."""
@@ -91,11 +90,22 @@ class Resolver:
             return None
         return kept[1]
 
+    async def _find(self, key: Question) -> DnsAnswer:
+        answer, ttl = await self._ask(*key)
+        self._remember(key, answer, ttl)
+        return answer
+
     def _remember(self, key: Question, answer: DnsAnswer, ttl: float) -> None:
+        self._forget(key)
         self._cache[key] = (self._monotonic() + min(ttl, MAX_TTL_S), answer)
-        self._cache.move_to_end(key)
-        while len(self._cache) > MAX_CACHED:
-            self._cache.popitem(last=False)
+        self._octets += _size(answer)
+        while len(self._cache) > MAX_CACHED or self._octets > MAX_CACHED_OCTETS:
+            self._forget(next(iter(self._cache)))
+
+    def _forget(self, key: Question) -> None:
+        kept = self._cache.pop(key, None)
+        if kept is not None:
+            self._octets -= _size(kept[1])
 
     async def _ask(self, name: str, kind: str) -> tuple[DnsAnswer, float]:
         try:
@@ -119,7 +129,7 @@ class Resolver:
             dns.name.IDNAException,
         ):
             return DnsAnswer(status=DnsStatus.NO_NAME), NEGATIVE_TTL_S
-        except (dns.exception.DNSException, OSError, EOFError, UnicodeError):
+        except (dns.exception.DNSException, OSError, EOFError, ValueError):
             return DnsAnswer(status=DnsStatus.FAILED), FAILURE_TTL_S
         authentic = self.validating and bool(found.response.flags & dns.flags.AD)
         canonical_name = found.canonical_name.to_text(omit_final_dot=True).lower()
@@ -159,6 +169,10 @@ class Resolver:
             resolver.flags = dns.flags.RD | dns.flags.AD
             self._resolver = resolver
         return self._resolver
+
+
+def _size(answer: DnsAnswer) -> int:
+    return sum(map(len, answer.records)) + len(answer.canonical_name)
 
 
 def a_labels(name: str) -> str:

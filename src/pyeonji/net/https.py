@@ -26,6 +26,8 @@ Ask = Callable[[str, str], Awaitable[DnsAnswer]]
 TIMEOUT_S: Final = 60.0
 MAX_ADDRESSES: Final = 4
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_LOCAL_NAT64: Final = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215 §5
+_NO_PLACES: Final = ipaddress.ip_network("::/96")  # "::127.0.0.1" and its like
 
 
 class RequestFailed(TemporaryError):
@@ -117,6 +119,10 @@ def is_public(address: str) -> bool:
             ip = ip.ipv4_mapped
         elif ip in _NAT64:
             ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        elif ip in _NO_PLACES or ip in _LOCAL_NAT64:
+            return False
+        elif ip.sixtofour is not None:
+            ip = ip.sixtofour
     return ip.is_global and not ip.is_multicast
 
 

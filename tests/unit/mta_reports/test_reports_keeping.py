@@ -123,6 +123,21 @@ def test_our_own_are() -> None:
         (b"Authentication-Results: mx; dkim=fail;\r\n\tdmarc=pass (p)\r\n", True),
         (b"Authentication-Results: mx; spf=pass smtp.helo=a; dkim=none\r\n", False),
         (b"Authentication-Results: mx; dkim=fail (not dkim=passed)\r\n", False),
+        (b"Authentication-Results: mx; dkim=none (; dkim=pass )\r\n", False),
+        (
+            (
+                b"Authentication-Results: mx;\r\n"
+                b'\tspf=none smtp.mailfrom="\\"x; dkim=pass\\"@c.test"; dkim=none\r\n'
+            ),
+            False,
+        ),
+        (
+            (
+                b'Received: x\r\n\tfor <"a dkim=pass b"@c.test>;\r\n\tnow\r\n'
+                b"Authentication-Results: mx; dkim=none\r\n"
+            ),
+            False,
+        ),
     ],
 )
 def test_who_is_believed(prefix: bytes, expected: bool) -> None:

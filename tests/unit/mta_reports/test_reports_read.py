@@ -107,9 +107,11 @@ TLS = {
 }
 
 
-def zipped(octets: bytes, name: str = "r.xml") -> bytes:
+def zipped(
+    octets: bytes, name: str = "r.xml", method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(made, "w", method) as archive:
         archive.writestr(name, octets)
     return made.getvalue()
 
@@ -221,6 +223,8 @@ def test_bombs() -> None:
         (gzip.compress(XML)[:-9], "too early"),
         (b"\x1f\x8bx" * 10, "broken gzip"),
         (zipped(XML)[:-30], "broken zip"),
+        (zipped(XML, method=zipfile.ZIP_LZMA), "never are"),
+        (zipped(XML, method=zipfile.ZIP_BZIP2), "never are"),
         (zipped(b"", "folder/"), "without a file"),
     ],
 )

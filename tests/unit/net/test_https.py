@@ -155,6 +155,10 @@ async def _await(work: Awaitable[WebAnswer]) -> WebAnswer:
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::808:808", True),
+        ("64:ff9b:1::808:808", False),
+        ("2002:7f00:1::1", False),
+        ("2002:a01:203::1", False),
+        ("::127.0.0.1", False),
         ("2130706433", False),
     ],
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.mta.forward.srs import Srs, is_srs
 from pyeonji.mta.trust.arc_seal import own_results
 from pyeonji.mta.trust.canonical import header_fields
+from pyeonji.mta.trust.domains import ascii_domain
 from pyeonji.storage.names import domain_of
 
 if TYPE_CHECKING:
@@ -25,8 +26,13 @@ FORWARDED_AS: Final = "forwarded_as"
 
 
 @dataclass(frozen=True, slots=True)
-class _Back:
-    """An address of ours that leads back to a sender."""
+class LeadsBack:
+    """An address of ours that leads back to a sender.
+
+    For bounces alone: strangers learn such addresses, and can have them made for
+    any sender they name; with a sender of theirs they would write to anybody
+    through us.
+    """
 
     remote: tuple[str, ...]
     accounts: tuple[tuple[str, Account], ...] = ()
@@ -73,7 +79,7 @@ class Forwarding:
             if is_srs(address) and await self._is_local(address):
                 original = self._srs.reverse(address, now())
                 if original is not None:
-                    return _Back((original,))
+                    return LeadsBack((original,))
             return await self._expand(address)
 
         return expand
@@ -130,7 +136,8 @@ class Forwarding:
         if not self._rewrites or not reverse_path or await self._is_local(reverse_path):
             return ""
         for recipient in forwarded:
-            domain = domain_of(recipient.accepted) or self._hostname
+            # A-labels: not every next hop takes others
+            domain = ascii_domain(domain_of(recipient.accepted)) or self._hostname
             made = self._srs.forward(reverse_path, domain, now)
             return "" if made == reverse_path else made
         return ""

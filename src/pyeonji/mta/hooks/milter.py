@@ -87,6 +87,8 @@ class MilterSession:
         self._passed = False  # it accepted the client: nothing more is asked
         self._letter_passed = False
         self._begun = False  # a letter
+        self._asking = False  # what it says now answers us
+        self._closed = False
 
     async def connect(self) -> Decision | None:
         """See Session: the client is shown with the first MAIL."""
@@ -132,8 +134,13 @@ class MilterSession:
     def close(self) -> None:
         """See Session."""
         self.abort()
+        self._closed = True
         link, self._link = self._link, None
-        if link is not None:
+        if link is None:
+            return
+        if self._asking:  # the client went while it was asked: its answer is ours
+            link.abort()
+        else:
             self._milter.links.give_back(link)
 
     # -- what is said
@@ -144,7 +151,7 @@ class MilterSession:
     async def _mail(self, reverse_path: str) -> Decision | None:
         self._letter_passed = False
         if self._link is None:
-            self._link = await self._milter.links.take()
+            self._link = await self._taken()
             self._told = False
         if not self._told:
             decision = await self._introduce()
@@ -162,6 +169,14 @@ class MilterSession:
         return await self._command(
             b"M", packets.mail(reverse_path), Steps.NO_MAIL, Steps.SILENT_MAIL, values
         )
+
+    async def _taken(self) -> Link:
+        """A connection, unless the client has gone meanwhile."""
+        link = await self._milter.links.take()
+        if self._closed:
+            link.close()
+            raise BadMilter("the client has gone")
+        return link
 
     async def _introduce(self) -> Decision | None:
         peer = self._peer
@@ -259,7 +274,7 @@ class MilterSession:
             return None
         link.writer.write(packets.macros(b"E", values))
         link.writer.write(packets.end_of_body())
-        await link.writer.drain()
+        await link.drain(self._milter.links.options.command_s)
         found.append(await self._end(link))
         return None
 
@@ -299,7 +314,7 @@ class MilterSession:
                 link.writer.write(
                     packets.body(octets[start : start + packets.MAX_CHUNK])
                 )
-                await link.writer.drain()
+                await link.drain(self._milter.links.options.command_s)
                 if link.terms.steps & Steps.SILENT_BODY:
                     continue
                 reply = await link.reply(self._milter.links.options.command_s)
@@ -337,9 +352,11 @@ class MilterSession:
         return self._link
 
     async def _safely(self, work: Awaitable[Decision | None]) -> Decision | None:
+        self._asking = True
         try:
-            return await work
-        except (OSError, BadMilter, TimeoutError, ValueError) as error:
+            decision = await work
+        except (OSError, BadMilter, TimeoutError, ValueError, RuntimeError) as error:
+            # uvloop says RuntimeError of a connection that is closed
             reason = str(error) or type(error).__name__
             log.warning(
                 "milter.failed",
@@ -350,9 +367,11 @@ class MilterSession:
             self._begun = False
             self._letter_passed = True
             if self._link is not None:
-                self._link.writer.close()
+                self._link.abort()
                 self._link = None
-            return self._default(reason)
+            decision = self._default(reason)
+        self._asking = False  # when it was cancelled, its answer is still to come
+        return decision
 
     def _default(self, reason: str) -> Decision | None:
         rule, reason = self._milter.name, f"it cannot be asked: {reason}"

@@ -70,6 +70,19 @@ class Link:
             if reply is not Word.PROGRESS:
                 return reply
 
+    async def drain(self, seconds: float) -> None:
+        """Wait until the milter has read; one that reads nothing is out of order.
+
+        Raises:
+            TimeoutError.
+        """
+        async with asyncio.timeout(seconds):
+            await self.writer.drain()
+
+    def abort(self) -> None:
+        """End it at once: what was not read by now is never read."""
+        self.writer.transport.abort()
+
     def close(self) -> None:
         """Say goodbye."""
         with suppress(OSError, RuntimeError):

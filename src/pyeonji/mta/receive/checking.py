@@ -13,6 +13,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from pyeonji.base.dns import DnsAnswer, DnsStatus
 from pyeonji.base.networks import parsed, within
 from pyeonji.mta.policy.facts import Checks
 from pyeonji.mta.trust import results
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from pyeonji.base.clock import Clock
-    from pyeonji.base.dns import DnsAnswer, Inquiry, Question
+    from pyeonji.base.dns import Inquiry, Question
     from pyeonji.base.networks import Address
     from pyeonji.mta.trust.dmarc_author import Author
     from pyeonji.mta.trust.options import TrustOptions
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
 
     Ask = Callable[[str, str], Awaitable[DnsAnswer]]
     Known = Callable[[str, str], DnsAnswer | None]
+
+NO_ANSWER: Final = DnsAnswer(status=DnsStatus.FAILED)
+
+MAX_QUESTIONS: Final = 150
+"""Questions to DNS for one letter; the limits of all methods together are more."""
 
 MAX_SEALERS: Final = 10
 """Sealers of one chain whose results are read, the newest first."""
@@ -197,6 +203,7 @@ async def check_all(
     """
     deadline = asyncio.get_running_loop().time() + options.time_s
     late = f"no answer from DNS within {options.time_s:g} s"
+    ask = _sparing(ask)
     address = parsed(client.address) if client is not None else None
     of_client: list[_Asking[Any]] = []
     asking: list[_Asking[Any]] = [
@@ -236,6 +243,18 @@ async def check_all(
         arc=arc,
         dmarc=dmarc.value,
     )
+
+
+def _sparing(ask: Ask) -> Ask:
+    """The same, MAX_QUESTIONS times; then there is no answer."""
+    left = MAX_QUESTIONS
+
+    async def sparing(name: str, kind: str) -> DnsAnswer:
+        nonlocal left
+        left -= 1
+        return await ask(name, kind) if left >= 0 else NO_ANSWER
+
+    return sparing
 
 
 def _of_client(

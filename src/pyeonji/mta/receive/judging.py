@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pyeonji.mta.hooks.session import Hook, Peer, Session
     from pyeonji.mta.policy.lists import Listing
     from pyeonji.mta.policy.options import PolicyOptions
-    from pyeonji.mta.trust.iprev import IprevVerdict
     from pyeonji.storage.strangers import Strangers
 
     Ask = Callable[[str, str], Awaitable[DnsAnswer]]
@@ -146,13 +145,20 @@ class Judge:
         found = parsed(address)
         if self._ask is None or found is None or found.is_loopback:
             return ""
-        work = asyncio.ensure_future(drive(check_iprev(found), self._ask))
+        verdict = await self._in_time(check_iprev(found))
+        passed = verdict is not None and verdict.result is IprevResult.PASS
+        return verdict.name if verdict is not None and passed else ""
+
+    async def _in_time(self, inquiry: Inquiry[T]) -> T | None:
+        """What an inquiry comes to; None: DNS took longer than it may here."""
+        assert self._ask is not None  # noqa: S101 - who calls has looked
+        work = asyncio.ensure_future(drive(inquiry, self._ask))
         done, _ = await asyncio.wait({work}, timeout=self.options.list_time_s)
         if not done:
             work.cancel()
-            return ""
-        verdict: IprevVerdict = work.result()
-        return verdict.name if verdict.result is IprevResult.PASS else ""
+            return None
+        found: T = work.result()
+        return found
 
     async def grey_since(
         self, peer: Peer, reverse_path: str, recipient: str
@@ -176,8 +182,8 @@ class Judge:
                 receiver=peer.hostname,
                 unix_second=int(now),
             )
-            verdict = await drive(spf, self._ask)
-            if verdict.result is SpfResult.PASS:
+            verdict = await self._in_time(spf)
+            if verdict is not None and verdict.result is SpfResult.PASS:
                 client = f"domain {verdict.domain}"
         times = GreyTimes(
             delay_s=options.greylist_delay_s,
@@ -265,8 +271,8 @@ class Visit:
     """One connection, as policy sees it."""
 
     __slots__ = (
-        "_asking", "_hailed", "_sessions", "early", "judge", "peer", "standing",
-        "unknown",
+        "_asking", "_hailed", "_over", "_sessions", "early", "judge", "peer",
+        "standing", "unknown",
     )  # fmt: skip
 
     def __init__(self, judge_: Judge, peer: Peer) -> None:
@@ -276,6 +282,7 @@ class Visit:
         self.standing = ACCEPT
         self.unknown = 0
         self._hailed = False
+        self._over = False
         self._sessions: tuple[Session, ...] | None = None
         self._asking: asyncio.Task[tuple[Listing, ...]] | None = None
         if self._asks_lists():
@@ -460,7 +467,9 @@ class Visit:
         self.peer.account = account
 
     def sessions(self) -> tuple[Session, ...]:
-        """The hooks that have a say here, in order."""
+        """The hooks that have a say here, in order; none when it is over."""
+        if self._over:  # the client went while it was waiting for an answer
+            return ()
         if self._sessions is None:
             peer = self.peer
             ours = peer.submission or bool(peer.account)
@@ -478,6 +487,7 @@ class Visit:
 
     def close(self) -> None:
         """The connection is over."""
+        self._over = True
         if self._asking is not None:
             self._asking.cancel()
         self.close_sessions()

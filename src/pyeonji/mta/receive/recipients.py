@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyeonji.base.errors import PermanentError
+from pyeonji.mta.forward.forwarding import LeadsBack
 from pyeonji.mta.options import EVERY_OTHER_DOMAIN
 from pyeonji.mta.suppressing import is_exempt, said_at_rcpt
 from pyeonji.storage.errors import StorageUnavailable
@@ -13,6 +14,7 @@ from pyeonji.storage.names import canonical_domain
 if TYPE_CHECKING:
     from pyeonji.mta.needs import Expansion
     from pyeonji.mta.receive.door import Door
+    from pyeonji.mta.receive.transaction import Transaction
     from pyeonji.protocol.smtp.events import RecipientAsked
     from pyeonji.storage.suppressions import Suppression
 
@@ -38,6 +40,9 @@ async def take(door: Door, event: RecipientAsked) -> None:
     except PermanentError as error:
         door.smtp.reply(550, "5.4.6", str(error))
         return
+    if isinstance(expansion, LeadsBack) and not _may_lead_back(door, transaction):
+        door.smtp.reply(550, "5.7.1", "only bounces may be sent to this address")
+        return
     ours = expansion is None or expansion.alias or not expansion.remote
     # of ours only: a stranger's mail to another's postmaster is relaying
     postmaster = ours and path.lower().partition("@")[0] == "postmaster"
@@ -54,6 +59,11 @@ async def take(door: Door, event: RecipientAsked) -> None:
         address = path if "@" in path else f"{path}@{hostname}"
         transaction.add_local(event, address)
     door.smtp.accept()
+
+
+def _may_lead_back(door: Door, transaction: Transaction) -> bool:
+    """Whether a letter may go where a rewritten sender leads back to."""
+    return not transaction.mail.reverse_path or door.account is not None
 
 
 async def _is_welcome(door: Door, path: str, expansion: Expansion | None) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.message.header import Header
 from pyeonji.mta.reports.dmarc import AggregateReport
 from pyeonji.mta.reports.tls import PolicyOutcome, TlsReport
+from pyeonji.mta.trust.results import read_results
 from pyeonji.storage.reports import KeptReport, KeptRow
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ _LOOKS: Final = re.compile(
     rb"report-type=\"?(?:feedback-report|tlsrpt))",
     re.IGNORECASE | re.MULTILINE,
 )
-_PASSED: Final = re.compile(rb"[\s;](?:dkim|dmarc)=pass\b")
-_CHECKED: Final = re.compile(rb"^authentication-results:", re.IGNORECASE | re.MULTILINE)
 
 
 def looks_like_a_report(head: bytes) -> bool:
@@ -50,7 +50,14 @@ def is_vouched_for(prefix: bytes) -> bool:
     Args:
         prefix: the fields that we put on top of the letter.
     """
-    return _CHECKED.search(prefix) is None or _PASSED.search(prefix) is not None
+    checked = Header(prefix).first(b"authentication-results")
+    if checked is None:
+        return True
+    found = read_results(checked)
+    return found is not None and any(
+        each.method in {"dkim", "dmarc"} and each.result == "pass"
+        for each in found.results
+    )
 
 
 def about(report: Report) -> set[str]:

@@ -18,6 +18,7 @@ MAX_REPORT: Final = 20 * 1024 * 1024
 MAX_MEMBERS: Final = 16
 """Files of a zip that are looked at; there should be one."""
 
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 
@@ -57,6 +58,8 @@ def _unzipped(octets: bytes) -> bytes:
             files = [x for x in archive.infolist()[:MAX_MEMBERS] if not x.is_dir()]
             if not files:
                 raise NotReadable("a zip without a file")
+            if files[0].compress_type not in _METHODS:  # LZMA may ask for gigabytes
+                raise NotReadable("a zip packed as reports never are")
             with archive.open(files[0]) as member:
                 whole = member.read(MAX_REPORT + 1)
     except (
