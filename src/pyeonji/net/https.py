@@ -26,7 +26,7 @@ Ask = Callable[[str, str], Awaitable[DnsAnswer]]
 TIMEOUT_S: Final = 60.0
 MAX_ADDRESSES: Final = 4
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_LOCAL_NAT64: Final = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215 §5
+_LOCAL_NAT64: Final = ipaddress.ip_network("64:ff9b:1::/48")  # a network's own
 _NO_PLACES: Final = ipaddress.ip_network("::/96")  # "::127.0.0.1" and its like
 
 

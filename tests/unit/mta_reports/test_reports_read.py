@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import json
+import random
 import zipfile
 from email.message import EmailMessage
 
@@ -422,3 +423,23 @@ def test_names_of_a_report() -> None:
     assert subject("mail.r.test", "example.test", "9f@r.test") == (
         "Report Domain: example.test Submitter: mail.r.test Report-ID: <9f@r.test>"
     )
+
+
+def test_any_damage_to_a_zip_is_only_unreadable() -> None:
+    """Zip files of strangers: whatever is in them, NotReadable is all they can do."""
+    chance = random.Random(5)
+    whole = zipped(XML)
+    spoilt = []
+    for _ in range(3000):
+        octets = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            octets[chance.randrange(4, len(octets))] = chance.choice((0, 255, 80))
+        spoilt.append(bytes(octets))
+    # its name has no characters
+    at = whole.rindex(b"PK\x01\x02")
+    nameless = bytearray(whole)
+    nameless[at + 28 : at + 30] = b"\0\0"
+    nameless[at + 30 : at + 32] = b"\5\0"
+    for octets in (bytes(nameless), *spoilt):
+        with contextlib.suppress(NotReadable):
+            unpacked(octets)

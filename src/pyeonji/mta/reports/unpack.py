@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from typing import Final
@@ -69,6 +70,8 @@ def _unzipped(octets: bytes) -> bytes:
         OSError,
         RuntimeError,  # it has a password
         NotImplementedError,
+        LookupError,  # a name of no characters
+        struct.error,
         ValueError,
     ) as error:
         raise NotReadable(f"broken zip: {error}") from error
