@@ -440,6 +440,6 @@ def test_any_damage_to_a_zip_is_only_unreadable() -> None:
     nameless = bytearray(whole)
     nameless[at + 28 : at + 30] = b"\0\0"
     nameless[at + 30 : at + 32] = b"\5\0"
-    for octets in (bytes(nameless), *spoilt):
+    for one in (bytes(nameless), *spoilt):
         with contextlib.suppress(NotReadable):
-            unpacked(octets)
+            unpacked(one)
