@@ -12,7 +12,7 @@ from tests.unit.mta.hop import Hop
 
 from pyeonji.mta.options import Route
 from pyeonji.mta.signing.keys import KEY_TYPES, make_keys
-from pyeonji.storage.directory import KeyState
+from pyeonji.storage.directory import Domain, KeyState
 
 LETTER = (
     "From: Kim <kim@example.test>\r\nTo: who@far.test\r\nSubject: {}\r\n"
@@ -21,11 +21,11 @@ LETTER = (
 )
 
 
-async def give_keys(house: House) -> dict[str, str]:
-    """Keys for example.test; what DNS then says."""
+async def give_keys(house: House, domain: str = "example.test") -> dict[str, str]:
+    """Keys for a domain of ours; what DNS then says."""
     keys = await asyncio.to_thread(
         lambda: make_keys(
-            "example.test",
+            domain,
             types=KEY_TYPES,
             state=KeyState.ACTIVE,
             taken=(),
@@ -34,7 +34,7 @@ async def give_keys(house: House) -> dict[str, str]:
         )
     )
     await house.store.directory.add_dkim_keys(keys)
-    return {f"{k.selector}._domainkey.example.test.": k.record for k in keys}
+    return {f"{k.selector}._domainkey.{domain}.": k.record for k in keys}
 
 
 def verifies(letter: bytes, records: dict[str, str]) -> bool:
@@ -106,6 +106,39 @@ def test_a_domain_without_keys(tmp_path: Path) -> None:
     octets = LETTER.format("x", "y\r\n").replace("Kim <kim@", "K <kim@").encode()
     taken, _ = through(tmp_path, hop, octets)
     assert b"d=example.test;" in taken
+
+
+def test_nobody_signs_for_another_domain_of_ours(tmp_path: Path) -> None:
+    """A redirected letter has a From of anybody's; kim is no boss at boss.test."""
+    hop = Hop()
+    forged = LETTER.format("x", "y\r\n").replace(
+        "Kim <kim@example.test>", "b@boss.test"
+    )
+
+    async def scene(house: House) -> None:
+        await house.store.directory.add_domain(Domain(name="boss.test"))
+        await house.add("b@boss.test")
+        await give_keys(house)
+        await give_keys(house, "boss.test")
+        client = await Client.open(house.submission)
+        await client.say("EHLO a.test", "250-")
+        await client.login()
+        to = "who@far.test"
+        await client.letter("kim@example.test", to, forged.encode(), "550 5.7.1")
+        resent = f"Resent-From: kim@example.test\r\n{forged}"
+        await client.letter("kim@example.test", to, resent.encode())
+        await house.inbox(house.kim)
+        await client.close()
+
+    async def run() -> None:
+        async with hop:
+            route = Route(domain="far.test", hosts=(("127.0.0.1", hop.port),))
+            await asyncio.to_thread(play, tmp_path, scene, routes={"far.test": route})
+
+    asyncio.run(run())
+    (taken,) = hop.taken
+    assert b"d=boss.test" not in taken.octets
+    assert taken.octets.count(b"d=example.test;") == 2
 
 
 def test_local_letters_are_not_signed(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from pyeonji.mta.receive.inspect import (
 from pyeonji.mta.receive.seeing import seen_of
 from pyeonji.mta.receive.wishes import facts_of
 from pyeonji.mta.signing.letters import SIGNED, read_content, signed_by
-from pyeonji.mta.signing.signer import author_domains
+from pyeonji.mta.signing.signer import domains_of_authors
 from pyeonji.mta.started import Started
 from pyeonji.mta.trace import from_clause, received
 from pyeonji.mta.trust.signed import SignedLetter
@@ -164,7 +164,11 @@ async def _signed_by_us(
         return await forwarding.forwarded(new, forwarded, signed, transaction.arc)
     if signer is None or signed is None:
         return new
-    domains = [*author_domains(signed.fields), domain_of(door.account.address)]
+    account, submitter = door.account, door.receiver.submitter
+    domains = await domains_of_authors(
+        signed.fields, lambda address: submitter.may_send_as(account, address)
+    )
+    domains.append(domain_of(account.address))
     signatures = await signer.sign(signed, domains, new.accepted_at, above=new.prefix)
     if not signatures:
         return new

@@ -23,6 +23,7 @@ from pyeonji.storage.names import canonical_domain
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from pyeonji.message.address import Mailbox
     from pyeonji.mta.signing.keys import Sealing
     from pyeonji.mta.trust.arc import ArcVerdict
     from pyeonji.mta.trust.canonical import HeaderField
@@ -139,9 +140,27 @@ class Signer:
 
 def author_domains(fields: Sequence[HeaderField]) -> list[str]:
     """The domains of the authors in From, the first author's first."""
-    value = next((field.value for field in fields if field.name == b"from"), b"")
-    found = (one.domain_text for one in mailboxes(parse_addresses(value)))
+    found = (one.domain_text for one in _authors(fields))
     return list(dict.fromkeys(domain for domain in found if domain))
+
+
+async def domains_of_authors(
+    fields: Sequence[HeaderField], may_be: Callable[[str], Awaitable[bool]]
+) -> list[str]:
+    """The same, only of authors that who hands the letter in may be.
+
+    In a redirected letter From is somebody else's: no key of his may sign it.
+    """
+    found: dict[str, None] = {}
+    for one in _authors(fields):
+        if one.domain_text and await may_be(one.address):
+            found[one.domain_text] = None
+    return list(found)
+
+
+def _authors(fields: Sequence[HeaderField]) -> Iterator[Mailbox]:
+    value = next((field.value for field in fields if field.name == b"from"), b"")
+    return mailboxes(parse_addresses(value))
 
 
 def _and_parents(domain: str) -> Iterator[str]:
