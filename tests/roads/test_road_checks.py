@@ -297,3 +297,21 @@ def test_one_letter_asks_dns_only_so_much(tmp_path: Path) -> None:
         assert 0 < len(asked) <= MAX_QUESTIONS
 
     play(tmp_path, scene, checker=make)
+
+
+def test_a_binary_letter_hides_no_field(tmp_path: Path) -> None:
+    """Of BINARYMIME only the body is free: a bare CR ends a line for some readers."""
+    claim = b"Authentication-Results: mx.example.test; dmarc=pass"
+
+    async def scene(house: House) -> None:
+        client = await Client.open(house.port)
+        await client.say("EHLO a.test", "250")
+        for end, expected in ((b"\r", "550 5.6.0"), (b"\n", "550 5.6.0"), (b"", "250")):
+            letter = b"Subject: x" + end + claim + b"\r\n\r\na\rb\nc\0\r\n"
+            await client.say("MAIL FROM:<x@a.test> BODY=BINARYMIME", "250")
+            await client.say("RCPT TO:<kim@example.test>", "250")
+            client.writer.write(b"BDAT %d LAST\r\n" % len(letter) + letter)
+            assert (await client.reply()).startswith(expected)
+        await client.close()
+
+    play(tmp_path, scene, checker=checker())

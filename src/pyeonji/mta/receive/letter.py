@@ -30,6 +30,8 @@ from pyeonji.mta.signing.signer import domains_of_authors
 from pyeonji.mta.started import Started
 from pyeonji.mta.trace import from_clause, received
 from pyeonji.mta.trust.signed import SignedLetter
+from pyeonji.protocol.smtp.body import has_bare_newline
+from pyeonji.protocol.smtp.words import BodyType as WireBody
 from pyeonji.storage.content import BlobFile
 from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.names import domain_of
@@ -188,6 +190,9 @@ async def _judge(
         max_received=door.receiver.options.max_received,
         recipients=transaction.local,
     )
+    # others read a bare CR as the end of a line, and another field behind it
+    if transaction.mail.body is WireBody.BINARY and has_bare_newline(header):
+        refusal = refusal or Refusal(550, "5.6.0", "bare CR or LF in the header")
     if refusal is not None:
         return refusal
     checker = door.receiver.checker
