@@ -18,12 +18,15 @@ from pyeonji.storage.mailboxes import MAX_MAILBOX_DEPTH, MAX_MAILBOX_NAME
 MAX_ADDRESS: Final = 1024
 """Characters that are looked at; a longer one is no address of ours."""
 
+_MAX_LABEL: Final = 63
+"""Characters of an A-label; longer ones would take long to decode."""
+
 INBOX: Final = "INBOX"
 
 
 def _u_label(label: str) -> str:
     """A label as people read it; one that is no true A-label stays as it is."""
-    if not label.startswith("xn--"):
+    if not label.startswith("xn--") or len(label) > _MAX_LABEL:
         return label
     try:
         text = label[4:].encode("ascii").decode("punycode")
@@ -62,7 +65,9 @@ def canonical(address: str) -> str:
 
     The local part is casefolded NFC: for our domains it has no case.
     """
-    local, at, domain = address[:MAX_ADDRESS].rpartition("@")
+    if len(address) > MAX_ADDRESS:  # cut, it could become somebody's
+        return address[:MAX_ADDRESS]
+    local, at, domain = address.rpartition("@")
     if not at:
         return unicodedata.normalize("NFC", domain.casefold())
     local = _unquoted(local)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyeonji.storage.errors import BadMailboxName
-from pyeonji.storage.names import canonical, canonical_domain, domain_of, mailbox_name
+from pyeonji.storage.names import (
+    MAX_ADDRESS,
+    canonical,
+    canonical_domain,
+    domain_of,
+    mailbox_name,
+)
 
 PIECES = st.lists(
     st.sampled_from(
@@ -62,3 +70,13 @@ def test_inbox_has_no_case() -> None:
     assert mailbox_name("iNbOx") == "INBOX"
     assert mailbox_name("inbox/Lists/") == "INBOX/Lists"
     assert mailbox_name("inboxes") == "inboxes"
+
+
+def test_long_names_are_nobody_and_take_no_time() -> None:
+    began = time.process_time()
+    long = "xn--" + "a9" * 200_000
+    assert canonical_domain(long) == long
+    assert time.process_time() - began < 0.5
+    kim = "kim@example.test"
+    assert canonical(kim + "." * MAX_ADDRESS + "evil.test") != kim
+    assert canonical(kim + "." * MAX_ADDRESS) != kim

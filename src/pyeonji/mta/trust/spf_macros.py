@@ -63,6 +63,8 @@ class MacroString:
             piece = part if isinstance(part, str) else _value(part, values)
             pieces.append(piece[:room])
             room -= len(pieces[-1])
+            if not room:
+                break
         return "".join(pieces)
 
 
