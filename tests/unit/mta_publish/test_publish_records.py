@@ -136,7 +136,7 @@ def test_a_korean_domain_is_written_in_a_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "a..b", "a" * 64 + ".b", "a b", 'x"y', "a;b"]
+    "name", ["", ".", "a..b", "a" * 64 + ".b", "a b", 'x"y', "a;b", r"a\b"]
 )
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(BadName):

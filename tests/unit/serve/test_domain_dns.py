@@ -124,3 +124,9 @@ def test_a_broken_certificate_is_told(config: Path) -> None:
     """A zone without TLSA would look as if there were none."""
     (config.parent / "data" / "tls" / "self-signed.pem").write_text("x")
     ran(config, "domain", "dns", "example.test", code=1)
+
+
+@pytest.mark.parametrize("name", ["a b.test", "a\nb.test", "a..b", "..", r"a\b.test"])
+def test_what_is_no_name_is_no_domain(config: Path, name: str) -> None:
+    ran(config, "domain", "add", name, code=1)
+    assert "example.test" in ran(config, "domain", "list")

@@ -108,7 +108,7 @@ def ascii_name(name: str) -> str:
     except (dns.exception.DNSException, UnicodeError) as error:
         raise BadName(f"{name!r} is no domain name") from error
     text = parsed.to_text(omit_final_dot=True).lower()
-    if text == "." or not all(c.isalnum() or c in "-_." for c in text):
+    if "\\" in name or text == "." or not all(c.isalnum() or c in "-_." for c in text):
         raise BadName(f"{name!r} is no domain name")
     return text
 

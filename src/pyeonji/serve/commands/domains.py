@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyeonji.mta.publish.records import ascii_name
 from pyeonji.mta.signing.keys import KEY_TYPES
 from pyeonji.serve.commands.context import Context, print_json, print_table
 from pyeonji.serve.commands.dkim import new_keys
@@ -31,6 +32,7 @@ def add(context: typer.Context, name: Name) -> None:
     """
 
     async def work(store: Store) -> None:
+        ascii_name(name)  # raises where it can't be one
         await store.directory.add_domain(Domain(name=name))
         await new_keys(store, name, KEY_TYPES)
 
