@@ -36,6 +36,7 @@ test: $(VENV)/test.ready
 	$(BIN)/pytest -q -n $(JOBS) -m "not clients"
 
 test-all: $(VENV)/test.ready
+	tests/clients/unpack
 	$(BIN)/pytest -q -n $(JOBS) -m "not clients"
 	$(BIN)/pytest -q -m clients
 
