@@ -181,11 +181,14 @@ def test_large_messages_are_files_shared_and_removed(engine: Engine) -> None:
         assert stored.slice(5, 25) == octets[5:25]
         await w.mail.remove(box, [1])  # type: ignore[list-item]
 
+    def blobs() -> list[Path]:
+        return list((engine.data / "accounts").glob("*/blobs/*"))
+
     async def until_it_is_gone(w: World) -> None:
         """Rubbish goes a little later, also after a restart."""
         await w.mail.usage()
         async with asyncio.timeout(10):
-            while list((engine.data / "accounts").glob("*/blobs/*")):
+            while blobs():
                 await asyncio.sleep(0.05)
 
     engine.run(test)
