@@ -348,116 +348,69 @@ def _change(
     print(f"{count} {'letter' if count == 1 else 'letters'} {done}")
 
 
-@app.command("retry", epilog="Example: `pyeonji queue retry --to-domain example.org`")
-def retry(
-    context: typer.Context,
-    ids: Ids = None,
+def _command(
+    name: str,
+    change: Callable[[QueueOffice, Sequence[LetterId]], Awaitable[int]],
     *,
-    all_: All = False,
-    sender: From = None,
-    to: To = "",
-    to_domain: ToDomain = "",
-    older: Older = "",
-    reason: Reason = "",
-    next_hop: NextHop = "",
-    json: Json = False,
+    done: str,
+    words: str,
+    example: str,
 ) -> None:
-    """Try letters now instead of at their next time."""
-    meant = Meant(
-        ids,
-        everything=all_,
-        sender=sender,
-        recipient=to,
-        domain=to_domain,
-        older=older,
-        reason=reason,
-        next_hop=next_hop,
-    )
-    _change(context, meant, lambda o, i: o.retry(i), "to be tried now", json=json)
+    """A command that changes the letters that its ids, filter or --all mean."""
+
+    def command(
+        context: typer.Context,
+        ids: Ids = None,
+        *,
+        all_: All = False,
+        sender: From = None,
+        to: To = "",
+        to_domain: ToDomain = "",
+        older: Older = "",
+        reason: Reason = "",
+        next_hop: NextHop = "",
+        json: Json = False,
+    ) -> None:
+        meant = Meant(
+            ids,
+            everything=all_,
+            sender=sender,
+            recipient=to,
+            domain=to_domain,
+            older=older,
+            reason=reason,
+            next_hop=next_hop,
+        )
+        _change(context, meant, change, done, json=json)
+
+    app.command(name, help=words, epilog=f"Example: `pyeonji queue {example}`")(command)
 
 
-@app.command("hold", epilog="Example: `pyeonji queue hold --from kim@example.org`")
-def hold(
-    context: typer.Context,
-    ids: Ids = None,
-    *,
-    all_: All = False,
-    sender: From = None,
-    to: To = "",
-    to_domain: ToDomain = "",
-    older: Older = "",
-    reason: Reason = "",
-    next_hop: NextHop = "",
-    json: Json = False,
-) -> None:
-    """Don't try letters until they are released."""
-    meant = Meant(
-        ids,
-        everything=all_,
-        sender=sender,
-        recipient=to,
-        domain=to_domain,
-        older=older,
-        reason=reason,
-        next_hop=next_hop,
-    )
-    _change(context, meant, lambda o, i: o.hold(i), "held", json=json)
-
-
-@app.command("release", epilog="Example: `pyeonji queue release --all`")
-def release(
-    context: typer.Context,
-    ids: Ids = None,
-    *,
-    all_: All = False,
-    sender: From = None,
-    to: To = "",
-    to_domain: ToDomain = "",
-    older: Older = "",
-    reason: Reason = "",
-    next_hop: NextHop = "",
-    json: Json = False,
-) -> None:
-    """End a hold."""
-    meant = Meant(
-        ids,
-        everything=all_,
-        sender=sender,
-        recipient=to,
-        domain=to_domain,
-        older=older,
-        reason=reason,
-        next_hop=next_hop,
-    )
-    _change(context, meant, lambda o, i: o.release(i), "released", json=json)
-
-
-@app.command(
-    "remove",
-    epilog='Example: `pyeonji queue remove --reason "user unknown" --older 1h`',
+_command(
+    "retry",
+    lambda office, ids: office.retry(ids),
+    done="to be tried now",
+    words="Try letters now instead of at their next time.",
+    example="retry --to-domain example.org",
 )
-def remove(
-    context: typer.Context,
-    ids: Ids = None,
-    *,
-    all_: All = False,
-    sender: From = None,
-    to: To = "",
-    to_domain: ToDomain = "",
-    older: Older = "",
-    reason: Reason = "",
-    next_hop: NextHop = "",
-    json: Json = False,
-) -> None:
-    """Drop letters; nobody is told."""
-    meant = Meant(
-        ids,
-        everything=all_,
-        sender=sender,
-        recipient=to,
-        domain=to_domain,
-        older=older,
-        reason=reason,
-        next_hop=next_hop,
-    )
-    _change(context, meant, lambda o, i: o.remove(i), "removed", json=json)
+_command(
+    "hold",
+    lambda office, ids: office.hold(ids),
+    done="held",
+    words="Don't try letters until they are released.",
+    example="hold --from kim@example.org",
+)
+_command(
+    "release",
+    lambda office, ids: office.release(ids),
+    done="released",
+    words="End a hold.",
+    example="release --all",
+)
+_command(
+    "remove",
+    lambda office, ids: office.remove(ids),
+    done="removed",
+    words="Drop letters; nobody is told.",
+    example='remove --reason "user unknown" --older 1h',
+)
