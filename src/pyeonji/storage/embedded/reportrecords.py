@@ -6,13 +6,10 @@ import asyncio
 import json
 import threading
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import structlog
-
 from pyeonji.storage.embedded.sqlite import connect, errors_named, transaction
-from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.embedded.tally import Tally
 from pyeonji.storage.reports import (
     KEPT_S,
     MAX_KEPT_REPORTS,
@@ -26,6 +23,7 @@ from pyeonji.storage.reports import (
 )
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
@@ -33,12 +31,6 @@ if TYPE_CHECKING:
     from pyeonji.storage.embedded.sqlite import Database
 
 T = TypeVar("T")
-
-FLUSH_S: Final = 2.0
-"""What was seen in so many seconds is written together."""
-
-MAX_UNWRITTEN: Final = 10_000
-"""Kinds of letters that wait for a disk that fails; more are not counted."""
 
 MIGRATIONS: Final = (
     """
@@ -74,8 +66,6 @@ MIGRATIONS: Final = (
     """,
 )
 
-log = structlog.get_logger("pyeonji.storage")
-
 
 class EmbeddedReportRecords:
     """See ReceivedReports and SeenLetters."""
@@ -86,9 +76,7 @@ class EmbeddedReportRecords:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._opened: Database | None = None
-        self._unwritten: Counter[tuple[str, Seen]] = Counter()
-        self._timer: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._seen: Tally[Seen] = Tally(self._write, pool, name="seen", unit="letters")
 
     def _database(self) -> Database:
         """The file, opened when first needed."""
@@ -101,14 +89,7 @@ class EmbeddedReportRecords:
 
     def close(self) -> None:
         """Write what was counted and close the file (blocks)."""
-        self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        waiting, self._unwritten = self._unwritten, Counter()
-        try:
-            self._write(waiting)
-        except StorageUnavailable:
-            log.exception("seen.lost", letters=waiting.total())
+        self._seen.close()
         with self._lock:
             if self._opened is not None:
                 self._opened.close()
@@ -169,31 +150,9 @@ class EmbeddedReportRecords:
 
     def count(self, seen: Seen, day: str) -> None:
         """See SeenLetters."""
-        if self._closed or len(self._unwritten) >= MAX_UNWRITTEN:
-            return
-        self._unwritten[day, seen] += 1
-        if self._timer is None:
-            self._timer = self._loop.call_later(FLUSH_S, self._flush)
-
-    def _flush(self) -> None:
-        self._timer = None
-        waiting, self._unwritten = self._unwritten, Counter()
-        writing = self._loop.run_in_executor(self._pool, self._write, waiting)
-        writing.add_done_callback(lambda done: self._written(done, waiting))
-
-    def _written(
-        self, done: asyncio.Future[None], waiting: Counter[tuple[str, Seen]]
-    ) -> None:
-        if done.cancelled() or done.exception() is None:
-            return
-        log.error("seen.not_written", exc_info=done.exception())
-        if not self._closed:
-            self._unwritten.update(waiting)
-            self._timer = self._timer or self._loop.call_later(FLUSH_S, self._flush)
+        self._seen.add(day, seen)
 
     def _write(self, waiting: Counter[tuple[str, Seen]]) -> None:
-        if not waiting:
-            return
         with self._lock, errors_named():
             database = self._database()
             with transaction(database):
@@ -202,8 +161,7 @@ class EmbeddedReportRecords:
 
     async def settled(self) -> None:
         """Write now what was counted (for tests and reports)."""
-        waiting, self._unwritten = self._unwritten, Counter()
-        await self._loop.run_in_executor(self._pool, self._write, waiting)
+        await self._seen.settled()
 
     async def reportable(self, before: str) -> list[tuple[str, str]]:
         """See SeenLetters."""

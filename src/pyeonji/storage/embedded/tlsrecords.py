@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import structlog
-
 from pyeonji.storage.embedded.sqlite import connect, errors_named
-from pyeonji.storage.errors import StorageUnavailable
+from pyeonji.storage.embedded.tally import Tally
 from pyeonji.storage.tls import (
     MAX_FAILURE_ROWS,
     Counted,
@@ -21,6 +18,7 @@ from pyeonji.storage.tls import (
 )
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
@@ -29,14 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FLUSH_S: Final = 2.0
-"""Results of so many seconds are written together."""
-
 TROUBLE_S: Final = 60.0
 """A disk that failed is tried again after so long."""
-
-MAX_UNWRITTEN: Final = 10_000
-"""Kinds of results that wait for a disk that fails; more are dropped."""
 
 MIGRATIONS: Final = (
     """
@@ -62,8 +54,6 @@ MIGRATIONS: Final = (
     """,
 )
 
-log = structlog.get_logger("pyeonji.storage")
-
 
 class EmbeddedTlsRecords:
     """See PolicyStore and ResultStore."""
@@ -73,20 +63,13 @@ class EmbeddedTlsRecords:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._database = connect(path, MIGRATIONS, synchronous="FULL", cache_kib=256)
-        self._unwritten: Counter[tuple[str, TlsResult]] = Counter()
-        self._timer: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._results: Tally[TlsResult] = Tally(
+            self._write, pool, name="tls_results", unit="sessions", retry_s=TROUBLE_S
+        )
 
     def close(self) -> None:
         """Write what was counted and close the file (blocks)."""
-        self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        waiting, self._unwritten = self._unwritten, Counter()
-        try:
-            self._write(waiting)
-        except StorageUnavailable:
-            log.exception("tls_results.lost", sessions=waiting.total())
+        self._results.close()
         with self._lock:
             self._database.close()
 
@@ -139,39 +122,16 @@ class EmbeddedTlsRecords:
         """See ResultStore."""
         if not result.failure:
             result = result.without_details()  # a report tells only how many
-        if self._closed or len(self._unwritten) >= MAX_UNWRITTEN:
-            return
-        self._unwritten[day, result] += 1
-        if self._timer is None:
-            self._timer = self._loop.call_later(FLUSH_S, self._flush)
-
-    def _flush(self) -> None:
-        self._timer = None
-        waiting, self._unwritten = self._unwritten, Counter()
-        writing = self._loop.run_in_executor(self._pool, self._write, waiting)
-        writing.add_done_callback(lambda done: self._written(done, waiting))
-
-    def _written(
-        self, done: asyncio.Future[None], waiting: Counter[tuple[str, TlsResult]]
-    ) -> None:
-        if done.cancelled() or done.exception() is None:
-            return
-        log.error("tls_results.not_written", exc_info=done.exception())
-        if not self._closed:
-            self._unwritten.update(waiting)
-            self._timer = self._timer or self._loop.call_later(TROUBLE_S, self._flush)
+        self._results.add(day, result)
 
     def _write(self, waiting: Counter[tuple[str, TlsResult]]) -> None:
-        if not waiting:
-            return
         with self._lock, errors_named(), self._database as database:
             for (day, result), sessions in waiting.items():
                 _add(database, day, result, sessions)
 
     async def settled(self) -> None:
         """Write now what was counted (for tests and reports)."""
-        waiting, self._unwritten = self._unwritten, Counter()
-        await self._loop.run_in_executor(self._pool, self._write, waiting)
+        await self._results.settled()
 
     async def reportable(self, before: str) -> list[tuple[str, str]]:
         """See ResultStore."""
