@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.mta.daily import Reporting
 from pyeonji.mta.receive.reporting import DmarcReporter
-from pyeonji.mta.relay.reporting import Reporting, TlsReporter
+from pyeonji.mta.relay.reporting import TlsReporter
 from pyeonji.net.dns import a_labels
 from pyeonji.net.https import WebAnswer, request
 

@@ -21,12 +21,8 @@ from tests.unit.mta.world import World, options
 
 from pyeonji.base.clock import SetClock
 from pyeonji.base.dns import DnsAnswer, DnsStatus
-from pyeonji.mta.relay.reporting import (
-    SPREAD_S,
-    Reporting,
-    TlsReporter,
-    report_letter,
-)
+from pyeonji.mta.daily import SPREAD_S, Reporting
+from pyeonji.mta.relay.reporting import TlsReporter, report_letter
 from pyeonji.mta.reports.letter import reports_in
 from pyeonji.mta.reports.tls import TlsReport as ReadReport
 from pyeonji.mta.reports.tls_out import (

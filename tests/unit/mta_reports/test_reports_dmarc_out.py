@@ -13,8 +13,8 @@ import pytest
 
 from pyeonji.base.clock import SetClock
 from pyeonji.base.dns import DnsAnswer, DnsStatus
-from pyeonji.mta.receive.reporting import SPREAD_S, DmarcReporter
-from pyeonji.mta.relay.reporting import Reporting
+from pyeonji.mta.daily import SPREAD_S, Reporting
+from pyeonji.mta.receive.reporting import DmarcReporter
 from pyeonji.mta.reports.dmarc import AggregateReport
 from pyeonji.mta.reports.dmarc_out import DmarcReport, compose, destinations
 from pyeonji.mta.reports.letter import reports_in
@@ -214,9 +214,9 @@ def test_a_day_is_reported_once(tmp_path: Path) -> None:
 def test_it_is_spread_over_the_night(tmp_path: Path) -> None:
     async def run() -> None:
         house = House(tmp_path, dict(WANTS))
-        house.reporter._delay = SPREAD_S
+        house.reporter._schedule.delay_s = SPREAD_S
         house.clock = SetClock(1_795_564_800 + SPREAD_S - 60)
-        house.reporter._clock = house.clock
+        house.reporter._schedule.clock = house.clock
         house.store.count(SEEN, "2026-11-24")
         await house.store.settled()
         assert await house.reporter.report() == 0

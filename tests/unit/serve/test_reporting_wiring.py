@@ -9,7 +9,7 @@ import pytest
 
 from pyeonji.base.clock import SetClock
 from pyeonji.base.dns import DnsAnswer, DnsStatus
-from pyeonji.mta.relay.reporting import SPREAD_S
+from pyeonji.mta.daily import SPREAD_S
 from pyeonji.serve.configuration import Configuration
 from pyeonji.serve.reporting import identity, tls_reporter
 from pyeonji.storage.directory import Domain

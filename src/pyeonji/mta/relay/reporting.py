@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import secrets
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 
 from pyeonji.base.errors import PyeonjiError
+from pyeonji.mta.daily import Schedule, letter_of
 from pyeonji.mta.reports.tls_out import (
     GZIP,
     TlsReport,
@@ -22,37 +19,19 @@ from pyeonji.mta.reports.tls_out import (
 )
 from pyeonji.net.https import RequestFailed, WebAnswer
 from pyeonji.storage.errors import StorageUnavailable
-from pyeonji.storage.queue import TLS_WISH, BodyType, NewLetter, Recipient, TlsWish
+from pyeonji.storage.queue import TLS_WISH, TlsWish
 
 if TYPE_CHECKING:
     from pyeonji.base.clock import Clock
+    from pyeonji.mta.daily import Reporting
     from pyeonji.net.https import Ask
+    from pyeonji.storage.queue import NewLetter
     from pyeonji.storage.tls import ResultStore
-
-LOOK_S: Final = 900.0
-"""How often it is looked whether there is something to report."""
-
-SPREAD_S: Final = 4 * 3600.0
-"""Reports leave within so long after midnight UTC (RFC 8460 §4.1)."""
-
-GIVE_UP_S: Final = 86400.0
-"""After that, what could not be sent is forgotten (RFC 8460 §5.5)."""
-
-DAY_S: Final = 86400.0
 
 Post = Callable[[str, bytes, str], Awaitable[WebAnswer]]
 """Posts octets of a media type to a URL; raises RequestFailed."""
 
 log = structlog.get_logger("pyeonji.mta.relay")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reporting:
-    """Who reports: our domain, an address in it, and our name."""
-
-    submitter: str
-    contact: str
-    organization: str
 
 
 class TlsReporter:
@@ -80,20 +59,14 @@ class TlsReporter:
         """
         self._store = store
         self._ask = ask
-        self._clock = clock
         self._post = post
         self._send = send
         self._identity = identity
-        self._delay = random.uniform(0, SPREAD_S)
+        self._schedule = Schedule(clock)
 
     async def run(self) -> None:
         """Report day by day, until cancelled; one worker does it for all."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            try:
-                await self.report()
-            except PyeonjiError:
-                log.exception("tls_reports.failed")
+        await self._schedule.keep(self.report, log, "tls_reports.failed")
 
     async def report(self) -> int:
         """Send what is due now; how many reports went.
@@ -101,16 +74,11 @@ class TlsReporter:
         Raises:
             StorageUnavailable.
         """
-        now = self._clock.time()
-        today = _day(now)
-        if now % DAY_S < self._delay:  # the night is not over yet
-            today = _day(now - DAY_S)
         sent = 0
         identity = await self._identity()
-        for day, domain in await self._store.reportable(today):
+        for day, domain in await self._store.reportable(self._schedule.due_before()):
             went = await self._report_one(day, domain, identity)
-            too_old = day < _day(now - DAY_S - GIVE_UP_S)
-            if went is None and not too_old:
+            if went is None and not self._schedule.too_old(day):
                 continue  # tried again later
             sent += went or 0
             await self._store.forget_results([(day, domain)])
@@ -148,7 +116,7 @@ class TlsReporter:
         """Raises RequestFailed, ComposeError, StorageUnavailable."""
         address = mailbox(uri)
         if address:
-            now = self._clock.time()
+            now = self._schedule.clock.time()
             await self._send(report_letter(report, address, now))
         else:
             answer = await self._post(uri, report.packed(), GZIP)
@@ -159,17 +127,5 @@ class TlsReporter:
 
 def report_letter(report: TlsReport, to: str, now: float) -> NewLetter:
     """It goes whatever TLS comes to (RFC 8460 §3); nobody is told of failures."""
-    return NewLetter(
-        reverse_path=report.contact,
-        recipients=(Recipient(address=to, notify="NEVER"),),
-        content=compose(report, to, now),
-        prefix=b"",
-        body_type=BodyType.SEVEN_BIT,
-        accepted_at=now,
-        message_id=f"<{report.id}>",
-        facts={"generated": "TLS report", TLS_WISH: TlsWish.OPTIONAL.value},
-    )
-
-
-def _day(now: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(now))
+    facts = {"generated": "TLS report", TLS_WISH: TlsWish.OPTIONAL.value}
+    return letter_of(report, to, compose(report, to, now), now, facts)

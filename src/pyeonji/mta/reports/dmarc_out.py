@@ -5,8 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pyeonji.base.dns import DnsStatus
 from pyeonji.message.compose.entities import (
@@ -16,14 +15,7 @@ from pyeonji.message.compose.entities import (
     text_entity,
     write_message,
 )
-from pyeonji.message.compose.fields import (
-    address_list,
-    message_ids,
-    plain,
-    unstructured,
-)
-from pyeonji.message.compose.mailboxes import Mailbox
-from pyeonji.message.date import format_date
+from pyeonji.mta.reports.day import MAX_DESTINATIONS, DayReport
 from pyeonji.mta.reports.dmarc import (
     AggregateReport,
     MethodResult,
@@ -41,37 +33,13 @@ if TYPE_CHECKING:
     from pyeonji.base.dns import Inquiry
     from pyeonji.storage.reports import SeenCount
 
-MAX_DESTINATIONS: Final = 5
-"""Addresses of a domain that are told (ours)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DmarcReport:
-    """What one domain is told of one day."""
+class DmarcReport(DayReport):
+    """What one domain is told of one day; `domain` is where its record stands."""
 
-    domain: str  # A-labels; where its record stands
-    day: str  # UTC, "2026-11-25"
     record: DmarcRecord
     counted: tuple[SeenCount, ...]
-    submitter: str  # our domain
-    contact: str  # an address in it
-    organization: str
-    token: str  # chance: letters and digits, 16 or more
-
-    @property
-    def id(self) -> str:
-        """Of the report."""
-        return f"{self.day}.{self.token}@{self.submitter}"
-
-    @property
-    def begin(self) -> datetime:
-        """Where the day begins."""
-        return datetime.strptime(self.day, "%Y-%m-%d").replace(tzinfo=UTC)
-
-    @property
-    def end(self) -> datetime:
-        """Its last second."""
-        return self.begin + timedelta(days=1, seconds=-1)
 
 
 def destinations(domain: str, record: DmarcRecord) -> Inquiry[tuple[str, ...]]:
@@ -184,14 +152,7 @@ def compose(report: DmarcReport, to: str, now: float) -> bytes:
         ComposeError: `to` is no address.
     """
     about = subject(report.submitter, report.domain, report.id)
-    fields = [
-        ("Date", plain("Date", format_date(int(now)))),
-        ("From", address_list("From", [Mailbox(address=report.contact)])),
-        ("To", address_list("To", [Mailbox(address=to)])),
-        ("Subject", unstructured("Subject", about)),
-        ("Message-ID", message_ids("Message-ID", [f"<{report.id}>"])),
-        ("Auto-Submitted", plain("Auto-Submitted", "auto-generated")),
-    ]
+    fields = report.header(to, about, now)
     text = (
         f"This is an aggregate DMARC report of {report.day} (UTC)\r\n"
         f"about {report.domain} from {report.submitter}.\r\n"

@@ -7,7 +7,6 @@ import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -18,22 +17,13 @@ from pyeonji.message.compose.entities import (
     text_entity,
     write_message,
 )
-from pyeonji.message.compose.fields import (
-    address_list,
-    message_ids,
-    plain,
-    unstructured,
-)
-from pyeonji.message.compose.mailboxes import Mailbox
-from pyeonji.message.date import format_date
+from pyeonji.message.compose.fields import plain
+from pyeonji.mta.reports.day import MAX_DESTINATIONS, DayReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyeonji.storage.tls import Counted, Policy
-
-MAX_DESTINATIONS: Final = 5
-"""Addresses of a domain that are told (ours)."""
 
 GZIP: Final = "application/tlsrpt+gzip"
 
@@ -42,31 +32,10 @@ _MAILBOX: Final = re.compile(r"[^\s<>()\[\],;:\\\"@]+@[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsReport:
+class TlsReport(DayReport):
     """What one domain is told of one day."""
 
-    domain: str  # A-labels
-    day: str  # UTC, "2026-11-25"
     counted: tuple[Counted, ...]
-    submitter: str  # our domain
-    contact: str  # an address in it
-    organization: str
-    token: str  # chance: letters and digits, 16 or more
-
-    @property
-    def id(self) -> str:
-        """Of the report."""
-        return f"{self.day}.{self.token}@{self.submitter}"
-
-    @property
-    def begin(self) -> datetime:
-        """Where the day begins."""
-        return datetime.strptime(self.day, "%Y-%m-%d").replace(tzinfo=UTC)
-
-    @property
-    def end(self) -> datetime:
-        """Its last second."""
-        return self.begin + timedelta(days=1, seconds=-1)
 
     @property
     def filename(self) -> str:
@@ -183,14 +152,8 @@ def compose(report: TlsReport, to: str, now: float) -> bytes:
         f"Report Domain: {report.domain} Submitter: {report.submitter}"
         f" Report-ID: <{report.id}>"
     )
-    sender = Mailbox(address=report.contact)
     fields = [
-        ("Date", plain("Date", format_date(int(now)))),
-        ("From", address_list("From", [sender])),
-        ("To", address_list("To", [Mailbox(address=to)])),
-        ("Subject", unstructured("Subject", subject)),
-        ("Message-ID", message_ids("Message-ID", [f"<{report.id}>"])),
-        ("Auto-Submitted", plain("Auto-Submitted", "auto-generated")),
+        *report.header(to, subject, now),
         ("TLS-Report-Domain", plain("TLS-Report-Domain", report.domain)),
         ("TLS-Report-Submitter", plain("TLS-Report-Submitter", report.submitter)),
         # it goes despite what it tells of (RFC 8460 §3, RFC 8689 §3)
