@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import dkim
 import pytest
 from tests.roads.smtp_house import Client, House, play
-from tests.unit.mta.hop import Hop
+from tests.unit.mta.hop import Hop, Taken
 
 from pyeonji.mta.options import Route
 from pyeonji.mta.signing.keys import KEY_TYPES, make_keys
@@ -47,6 +48,19 @@ def verifies(letter: bytes, records: dict[str, str]) -> bool:
     )
 
 
+def relayed(folder: Path, hop: Hop, scene: Callable[[House], Awaitable[None]]) -> Taken:
+    """Play a scene; the one letter that the host of far.test got."""
+
+    async def run() -> None:
+        async with hop:
+            route = Route(domain="far.test", hosts=(("127.0.0.1", hop.port),))
+            await asyncio.to_thread(play, folder, scene, routes={"far.test": route})
+
+    asyncio.run(run())
+    (taken,) = hop.taken
+    return taken
+
+
 def through(
     folder: Path, hop: Hop, octets: bytes, *, sender: str = "kim@example.test"
 ) -> tuple[bytes, dict[str, str]]:
@@ -64,13 +78,7 @@ def through(
         assert journey[0].facts["signed"] == "example.test"
         await client.close()
 
-    async def run() -> None:
-        async with hop:
-            route = Route(domain="far.test", hosts=(("127.0.0.1", hop.port),))
-            await asyncio.to_thread(play, folder, scene, routes={"far.test": route})
-
-    asyncio.run(run())
-    (taken,) = hop.taken
+    taken = relayed(folder, hop, scene)
     return taken.octets, records
 
 
@@ -130,13 +138,7 @@ def test_nobody_signs_for_another_domain_of_ours(tmp_path: Path) -> None:
         await house.inbox(house.kim)
         await client.close()
 
-    async def run() -> None:
-        async with hop:
-            route = Route(domain="far.test", hosts=(("127.0.0.1", hop.port),))
-            await asyncio.to_thread(play, tmp_path, scene, routes={"far.test": route})
-
-    asyncio.run(run())
-    (taken,) = hop.taken
+    taken = relayed(tmp_path, hop, scene)
     assert b"d=boss.test" not in taken.octets
     assert taken.octets.count(b"d=example.test;") == 2
 
@@ -169,13 +171,7 @@ def test_reports_are_signed(tmp_path: Path) -> None:
         await house.runner.idle()
         await client.close()
 
-    async def run() -> None:
-        async with hop:
-            route = Route(domain="far.test", hosts=(("127.0.0.1", hop.port),))
-            await asyncio.to_thread(play, tmp_path, scene, routes={"far.test": route})
-
-    asyncio.run(run())
-    (report,) = hop.taken
+    report = relayed(tmp_path, hop, scene)
     assert report.mail.startswith("MAIL FROM:<>")
     assert verifies(report.octets, records)
 
@@ -193,11 +189,5 @@ def test_letters_of_strangers_are_not_signed(tmp_path: Path) -> None:
         await house.inbox(house.kim)
         await client.close()
 
-    async def run() -> None:
-        async with hop:
-            route = Route(domain="far.test", hosts=(("127.0.0.1", hop.port),))
-            await asyncio.to_thread(play, tmp_path, scene, routes={"far.test": route})
-
-    asyncio.run(run())
-    (taken,) = hop.taken
+    taken = relayed(tmp_path, hop, scene)
     assert b"DKIM-Signature" not in taken.octets
