@@ -69,7 +69,7 @@ def _unzipped(octets: bytes) -> bytes:
         EOFError,
         OSError,
         RuntimeError,  # it has a password
-        NotImplementedError,
+        NotImplementedError,  # zipfile: packed or encrypted as it does not know
         LookupError,  # a name of no characters
         struct.error,
         ValueError,
