@@ -32,6 +32,9 @@ TIMEOUT_S: Final = 30
 ORDER_S: Final = 120
 """From the order to the certificate."""
 
+NONCE_TRIES: Final = 12
+"""Of one request, whose nonce the authority calls stale (RFC 8555 §6.5)."""
+
 
 class NotIssued(TemporaryError):
     """The authority gave no certificate; the message says why."""
@@ -71,6 +74,22 @@ def issue(
         folder.keep_certificate(key, chain.encode("ascii"))
 
 
+class _Network(client.ClientNetwork):
+    """Asks again with a new nonce, more than the library's once (RFC 8555 §6.5).
+
+    An authority behind a load balancer forgets nonces in bursts.
+    """
+
+    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+        for _ in range(NONCE_TRIES - 1):
+            try:
+                return self._post_once(*args, **kwargs)
+            except messages.Error as error:
+                if error.code != "badNonce":
+                    raise
+        return self._post_once(*args, **kwargs)
+
+
 class _Order:
     """One conversation with an authority."""
 
@@ -98,7 +117,7 @@ class _Order:
         kept = self._folder.account(settings.directory)
         jwk = _account_key(kept)
         verify: Any = str(settings.ca) if settings.ca is not None else True
-        network = client.ClientNetwork(
+        network = _Network(
             jwk,
             alg=ES256,
             verify_ssl=verify,
