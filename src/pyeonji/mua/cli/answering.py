@@ -20,7 +20,6 @@ from pyeonji.message.compose.replies import (
 from pyeonji.message.compose.replies import (
     redirect as redirected,
 )
-from pyeonji.mua.agent.errors import NotConfigured
 from pyeonji.mua.agent.files import read_file
 from pyeonji.mua.agent.sending import Parcel
 from pyeonji.mua.agent.show import text_view
@@ -37,12 +36,9 @@ From = Annotated[str, typer.Option("--from", help="Author; else the profile's.")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print it; send nothing.")]
 
 
-def _check_input(text: str, *, password_stdin: bool) -> None:
-    if text == "-" and password_stdin:
-        raise NotConfigured("standard input can be read only once")
-
-
+@o.reaching("smtp", "imap", "pop3")
 def reply(
+    access: o.Access,
     letter: LetterId,
     text: Text = "",
     everyone: Annotated[bool, typer.Option("--all", help="To and Cc too.")] = False,
@@ -52,14 +48,6 @@ def reply(
     folder: o.Folder = boxes.DEFAULT_FOLDER,
     date: Annotated[str, typer.Option("--date", metavar="RFC3339")] = "",
     dry_run: DryRun = False,
-    profile: o.ProfileName = "",
-    smtp: o.Smtp = "",
-    imap: o.Imap = "",
-    pop3: o.Pop3 = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Answer a letter, quoting it.
@@ -67,11 +55,7 @@ def reply(
     Example: echo 네 | pyeonji mail reply 42 --text - --all
     """
     with reported():
-        _check_input(text, password_stdin=password_stdin)
-        access = o.access(
-            profile=profile, smtp=smtp, imap=imap, pop3=pop3, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
+        access.check_inputs(text)
         ourselves = author(from_, access.profile)
     octets = run(boxes.fetch(access, letter, folder))
     with reported():
@@ -103,7 +87,9 @@ def reply(
     send_or_show(access, composed, composed.octets, dry_run=dry_run, as_json=json)
 
 
+@o.reaching("smtp", "imap", "pop3")
 def forward(
+    access: o.Access,
     letter: LetterId,
     to: Annotated[Many, typer.Option("--to", help="Recipient.")],
     cc: Annotated[Many, typer.Option("--cc")] = [],  # noqa: B006
@@ -115,14 +101,6 @@ def forward(
     folder: o.Folder = boxes.DEFAULT_FOLDER,
     date: Annotated[str, typer.Option("--date", metavar="RFC3339")] = "",
     dry_run: DryRun = False,
-    profile: o.ProfileName = "",
-    smtp: o.Smtp = "",
-    imap: o.Imap = "",
-    pop3: o.Pop3 = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Forward a letter, whole as message/rfc822 or its text within ours.
@@ -130,11 +108,7 @@ def forward(
     Example: pyeonji mail forward 42 --to lee@example.test
     """
     with reported():
-        _check_input(text, password_stdin=password_stdin)
-        access = o.access(
-            profile=profile, smtp=smtp, imap=imap, pop3=pop3, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
+        access.check_inputs(text)
         ourselves = author(from_, access.profile)
         recipients = addresses(to, "To")
         copies = addresses(cc, "Cc")
@@ -171,7 +145,9 @@ def forward(
     send_or_show(access, composed, composed.octets, dry_run=dry_run, as_json=json)
 
 
+@o.reaching("smtp", "imap", "pop3")
 def redirect(
+    access: o.Access,
     letter: LetterId,
     to: Annotated[Many, typer.Option("--to", help="Recipient.")],
     cc: Annotated[Many, typer.Option("--cc")] = [],  # noqa: B006
@@ -180,14 +156,6 @@ def redirect(
     folder: o.Folder = boxes.DEFAULT_FOLDER,
     date: Annotated[str, typer.Option("--date", metavar="RFC3339")] = "",
     dry_run: DryRun = False,
-    profile: o.ProfileName = "",
-    smtp: o.Smtp = "",
-    imap: o.Imap = "",
-    pop3: o.Pop3 = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Send a letter on as it is, with a Resent block on top (RFC 5322 §3.6.6).
@@ -195,10 +163,6 @@ def redirect(
     Example: pyeonji mail redirect 42 --to lee@example.test
     """
     with reported():
-        access = o.access(
-            profile=profile, smtp=smtp, imap=imap, pop3=pop3, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
         ourselves: Mailbox = author(from_, access.profile)[0]
         resent = ((to, "Resent-To"), (cc, "Resent-Cc"), (bcc, "Resent-Bcc"))
         whom = [addresses(texts, name) for texts, name in resent]

@@ -48,30 +48,21 @@ def flag_name(text: str) -> str:
     return text
 
 
+@o.reaching("imap")
 def move(
+    access: o.Access,
     ids: Ids,
     to: Annotated[str, typer.Option("--to", help="The other folder.")],
     create: Annotated[
         bool, typer.Option("--create", help="Make the other folder if it is missing.")
     ] = False,
     folder: o.Folder = boxes.DEFAULT_FOLDER,
-    profile: o.ProfileName = "",
-    imap: o.Imap = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Move letters to another folder.
 
     Example: pyeonji mail move 42 43 --to 보관함 --create
     """
-    with reported():
-        access = o.access(
-            profile=profile, imap=imap, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
 
     async def work() -> list[int]:
         async with boxes.imap(access, folder) as box:
@@ -98,27 +89,17 @@ def _tell(what: str, asked: list[int], done: list[int], *, as_json: bool) -> Non
         raise typer.Exit(Exit.NO_INPUT)
 
 
+@o.reaching("imap", "pop3")
 def delete(
+    access: o.Access,
     ids: Ids,
     folder: o.Folder = boxes.DEFAULT_FOLDER,
-    profile: o.ProfileName = "",
-    imap: o.Imap = "",
-    pop3: o.Pop3 = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Delete letters for good.
 
     Example: pyeonji mail delete 42
     """
-    with reported():
-        access = o.access(
-            profile=profile, imap=imap, pop3=pop3, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
 
     async def work() -> list[int]:
         if boxes.uses_pop3(access, folder):
@@ -134,17 +115,13 @@ def delete(
     _tell("deleted", ids, run(work()), as_json=json)
 
 
+@o.reaching("imap")
 def flag(
+    access: o.Access,
     ids: Ids,
     add: Annotated[list[str], typer.Option("--add", "-a")] = [],  # noqa: B006
     remove: Annotated[list[str], typer.Option("--remove", "-r")] = [],  # noqa: B006
     folder: o.Folder = boxes.DEFAULT_FOLDER,
-    profile: o.ProfileName = "",
-    imap: o.Imap = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Set or take away flags: seen, answered, flagged, draft, or any keyword.
@@ -159,10 +136,6 @@ def flag(
             for sign, texts in (("+", add), ("-", remove))
             if texts
         ]
-        access = o.access(
-            profile=profile, imap=imap, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
 
     async def work() -> list[int]:
         async with boxes.imap(access, folder) as box:
@@ -181,7 +154,9 @@ def _day(text: str) -> date:
         raise BadValue("date", f"{text!r} is not YYYY-MM-DD") from error
 
 
+@o.reaching("imap")
 def search(
+    access: o.Access,
     words: Annotated[list[str], typer.Argument(metavar="[TEXT…]")] = [],  # noqa: B006
     from_: Annotated[str, typer.Option("--from")] = "",
     to: Annotated[str, typer.Option("--to")] = "",
@@ -192,12 +167,6 @@ def search(
     unseen: Annotated[bool, typer.Option("--unseen")] = False,
     flagged: Annotated[bool, typer.Option("--flagged")] = False,
     folder: o.Folder = boxes.DEFAULT_FOLDER,
-    profile: o.ProfileName = "",
-    imap: o.Imap = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Find letters in which all of this is true; exit code 1 if there is none.
@@ -219,10 +188,6 @@ def search(
         if before:
             keys.append(("BEFORE", _day(before)))
         keys += ["UNSEEN"] * unseen + ["FLAGGED"] * flagged
-        access = o.access(
-            profile=profile, imap=imap, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
 
     async def work() -> list[Summary]:
         async with boxes.imap(access, folder, read_only=True) as box:
@@ -234,25 +199,16 @@ def search(
         raise typer.Exit(Exit.NOTHING)
 
 
+@o.reaching("imap")
 def folders(
+    access: o.Access,
     counts: Annotated[bool, typer.Option("--counts", help="Letters in each.")] = False,
-    profile: o.ProfileName = "",
-    imap: o.Imap = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """List the folders.
 
     Example: pyeonji mail folders --counts
     """
-    with reported():
-        access = o.access(
-            profile=profile, imap=imap, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
 
     async def work() -> list[FolderInfo]:
         async with boxes.imap(access) as box:
@@ -275,28 +231,19 @@ def _folder_line(one: FolderInfo) -> str:
     return counted + safe_line(one.name)
 
 
+@o.reaching("imap")
 def watch(
+    access: o.Access,
     folder: o.Folder = boxes.DEFAULT_FOLDER,
     count: Annotated[
         int, typer.Option("--count", help="End after so many news; 0: never.", min=0)
     ] = 0,
-    profile: o.ProfileName = "",
-    imap: o.Imap = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Tell what happens in a folder, as it happens (IMAP IDLE).
 
     Example: pyeonji mail watch --json
     """
-    with reported():
-        access = o.access(
-            profile=profile, imap=imap, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
 
     async def work() -> None:
         async with boxes.imap(access, folder, read_only=True) as box:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
+import inspect
 import secrets
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import keyring
 import keyring.errors
@@ -18,6 +21,7 @@ from pyeonji.message.charset import decode_undeclared
 from pyeonji.message.compose import BadValue
 from pyeonji.mua.agent.errors import NotConfigured, NothingRead
 from pyeonji.mua.agent.profiles import TLS_MODES, Profile, read_profile, with_options
+from pyeonji.mua.cli.output import reported
 
 KEYRING_SERVICE: Final = "pyeonji mail"
 _ACCOUNT = "Account and servers"
@@ -84,6 +88,15 @@ class Access:
         self._password_stdin = password_stdin
         self._given: str | None = None  # typed or piped: asked for once
 
+    def check_inputs(self, *files: str) -> None:
+        """See that the password and these files don't both want standard input.
+
+        Raises:
+            NotConfigured: they do.
+        """
+        if files.count("-") + self._password_stdin > 1:
+            raise NotConfigured("standard input can be read only once")
+
     def password(self, protocol: Literal["smtp", "imap", "pop3"]) -> str:
         """The secret: standard input, the keyring, or a question.
 
@@ -141,6 +154,54 @@ def access(
     if pop3:  # said on the command line, it wins over the profile's IMAP
         chosen = replace(chosen, imap="")
     return Access(chosen, password_stdin=password_stdin)
+
+
+def reaching(
+    *protocols: Literal["smtp", "imap", "pop3"],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command's options that say whose mail it is, and on which servers.
+
+    The command's parameter `access` is not on the command line: it is what these
+    options and the profile come to.
+    """
+    servers = {"smtp": Smtp, "imap": Imap, "pop3": Pop3}
+    kinds: dict[str, tuple[Any, object]] = {
+        "profile": (ProfileName, ""),
+        **{protocol: (servers[protocol], "") for protocol in protocols},
+        "tls": (Tls, ""),
+        "user": (User, ""),
+        "password_stdin": (PasswordStdin, False),
+        "insecure": (Insecure, False),
+    }
+    options = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
+        )
+        for name, (kind, default) in kinds.items()
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            said = {name: given.pop(name) for name in kinds}
+            with reported():
+                reached = access(**said)
+            command(access=reached, **given)
+
+        written = inspect.signature(command, eval_str=True)
+        own = [
+            one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for name, one in written.parameters.items()
+            if name != "access"
+        ]
+        signature = written.replace(parameters=[*own, *options])
+        run.__annotations__ = {
+            name: one.annotation for name, one in signature.parameters.items()
+        }
+        run.__signature__ = signature  # type: ignore[attr-defined]
+        return run
+
+    return decorate
 
 
 def new_token() -> str:

@@ -44,27 +44,17 @@ LetterId = Annotated[
 ]
 
 
+@o.reaching("imap", "pop3")
 def list_(
+    access: o.Access,
     folder: o.Folder = boxes.DEFAULT_FOLDER,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000)] = 50,
-    profile: o.ProfileName = "",
-    imap: o.Imap = "",
-    pop3: o.Pop3 = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """List the latest letters of a folder, newest last.
 
     Example: pyeonji mail list --folder 받은편지함 --limit 20
     """
-    with reported():
-        access = o.access(
-            profile=profile, imap=imap, pop3=pop3, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
     print_summaries(run(_latest(access, folder, limit)), as_json=json)
 
 
@@ -108,7 +98,9 @@ def _line(one: Summary) -> str:
     return f"{one.id:>6} {new}{marks} " + "  ".join(safe_line(c) for c in columns)
 
 
+@o.reaching("imap", "pop3")
 def read(
+    access: o.Access,
     letter: LetterId,
     folder: o.Folder = boxes.DEFAULT_FOLDER,
     html: Annotated[bool, typer.Option("--html", help="Source of the HTML.")] = False,
@@ -116,24 +108,12 @@ def read(
     structure: Annotated[bool, typer.Option("--structure", help="The parts.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Octet for octet.")] = False,
     keep_unread: Annotated[bool, typer.Option("--keep-unread")] = False,
-    profile: o.ProfileName = "",
-    imap: o.Imap = "",
-    pop3: o.Pop3 = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Read a letter, and mark it as read.
 
     Example: pyeonji mail read 42 --headers
     """
-    with reported():
-        access = o.access(
-            profile=profile, imap=imap, pop3=pop3, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
     octets = run(boxes.fetch(access, letter, folder, seen=not keep_unread))
     if raw:
         write_octets(octets)
@@ -164,31 +144,21 @@ def _is_file(part: Part) -> bool:
     return is_attachment(part) and (leaf or part.message is not None)
 
 
+@o.reaching("imap", "pop3")
 def save(
+    access: o.Access,
     letter: LetterId,
     folder: o.Folder = boxes.DEFAULT_FOLDER,
     to: Annotated[Path, typer.Option("--to", help="Into this folder.")] = Path(),
     part: Annotated[
         str, typer.Option("--part", help="Only this one, e.g. 2.1 (see --structure).")
     ] = "",
-    profile: o.ProfileName = "",
-    imap: o.Imap = "",
-    pop3: o.Pop3 = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Save the attachments of a letter; nothing is overwritten.
 
     Example: pyeonji mail save 42 --to ~/Downloads
     """
-    with reported():
-        access = o.access(
-            profile=profile, imap=imap, pop3=pop3, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
     octets = run(boxes.fetch(access, letter, folder))
     with reported():
         saved = [_saved(octets, one, to) for one in _wanted(scan(octets), part)]

@@ -158,7 +158,9 @@ def deliver(
         leave(Exit.REFUSED, f"not sent to {words}")
 
 
+@o.reaching("smtp", "imap")
 def send(
+    access: o.Access,
     from_: Annotated[str, typer.Option("--from", help="Author.")] = "",
     to: Annotated[Many, typer.Option("--to", help="Recipient.")] = [],  # noqa: B006
     cc: Annotated[Many, typer.Option("--cc", help="Copy to.")] = [],  # noqa: B006
@@ -195,13 +197,6 @@ def send(
             "--require-tls", help="Verified TLS at each step, or it comes back."
         ),
     ] = False,
-    profile: o.ProfileName = "",
-    smtp: o.Smtp = "",
-    imap: o.Imap = "",
-    tls: o.Tls = "",
-    user: o.User = "",
-    password_stdin: o.PasswordStdin = False,
-    insecure: o.Insecure = False,
     json: o.Json = False,
 ) -> None:
     """Write a letter and send it.
@@ -211,13 +206,7 @@ def send(
     mail.example.test:465 --user kim@example.test
     """
     with reported():
-        inputs = [text, html].count("-") + password_stdin
-        if inputs > 1:
-            raise NotConfigured("standard input can be read only once")
-        access = o.access(
-            profile=profile, smtp=smtp, imap=imap, tls=tls, user=user,
-            password_stdin=password_stdin, insecure=insecure,
-        )  # fmt: skip
+        access.check_inputs(text, html)
         letter = Letter(
             date=o.moment(date),
             token=o.new_token(),
