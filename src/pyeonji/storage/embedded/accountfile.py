@@ -23,6 +23,7 @@ from pyeonji.storage.embedded import naming, writing
 from pyeonji.storage.embedded.delivering import deliver, forget_old
 from pyeonji.storage.embedded.ledger import Ledger
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
+from pyeonji.storage.embedded.pace import Pace
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
@@ -61,6 +62,9 @@ GARBAGE_AT_ONCE: Final = 200
 TEXTS_WHEN_QUIET: Final = 20
 """Messages whose texts are written at once: what comes meanwhile waits so long."""
 
+OCTETS_WHEN_QUIET: Final = 1 << 20
+"""Of these messages, but for a single one."""
+
 HANDED_IN_S: Final = 60.0
 """For so long a thread waits until a job of its own was done."""
 
@@ -94,11 +98,15 @@ class Workshop:
     writers: Pool = field(default_factory=lambda: Pool("mail-writer", WRITER_THREADS))
     syncers: Pool = field(default_factory=lambda: Pool("mail-sync", SYNC_THREADS))
     tidiers: Pool = field(default_factory=lambda: Pool("mail-tidier", 1))
+    indexers: Pool = field(default_factory=lambda: Pool("mail-indexer", 1))
     makers: Makers = field(default_factory=Makers)
+    pace: Pace = field(default_factory=Pace)
 
     def close(self) -> None:
         """Finish all writing, then all syncing."""
+        self.pace.end()
         self.makers.close()
+        self.indexers.close()
         self.tidiers.close()
         self.writers.close()
         self.syncers.close()
@@ -181,10 +189,10 @@ class AccountFile:
             self._tended = self._submitted
             return
         if self._making_texts:
-            return  # resting would need the thread that waits for these
+            return
         if self._textless:
             self._making_texts = True
-            self._shop.tidiers.put(self._make_texts)
+            self._shop.indexers.put(self._make_texts)
             return
         if self._writer is None and not self.spare:
             return
@@ -210,10 +218,11 @@ class AccountFile:
         if not busy:
             self._shop.writers.put(self._work)
 
-    # -- in the tidier's thread
+    # -- in the indexer's thread
 
     def _make_texts(self) -> None:
         """Have texts of a few messages made, and write them as any job does."""
+        self._shop.pace.give_way()
         more = False
         try:
             with errors_named():
@@ -221,7 +230,7 @@ class AccountFile:
         except StorageUnavailable:
             self._textless = False
         if more and self._submitted == self._tended:
-            self._shop.tidiers.put(self._make_texts)
+            self._shop.indexers.put(self._make_texts)
         else:
             self._making_texts = False
 
@@ -230,8 +239,7 @@ class AccountFile:
         connection = self._connect(READER_CACHE_KIB, MMAP_OCTETS)
         try:
             self._textless = False  # what comes from now on says so again
-            lacking = came_last(connection, TEXTS_WHEN_QUIET)
-            more = len(lacking) == TEXTS_WHEN_QUIET
+            lacking, more = came_last(connection, TEXTS_WHEN_QUIET, OCTETS_WHEN_QUIET)
             makers = self._shop.makers
             made: list[Made] = []
             if more or makers.background.running:

@@ -95,15 +95,30 @@ def _lacking(connection: Database, mailbox_id: int, first: int) -> list[int]:
     )
 
 
-def came_last(connection: Database, number: int) -> list[int]:
-    """The first of the messages that came since texts were made, in any mailbox."""
+def came_last(connection: Database, number: int, octets: int) -> tuple[list[int], bool]:
+    """The first of the messages that came since texts were made, in any mailbox.
+
+    Args:
+        connection: of the account.
+        number: of messages, at most.
+        octets: of all of them, at most; one is there however large.
+
+    Returns:
+        The messages, and whether there are more.
+    """
     last = one(connection, "SELECT max(message) FROM texts")[0] or 0
     rows = connection.execute(
-        "SELECT m.id FROM messages m CROSS JOIN heads h ON h.message = m.id"
+        "SELECT m.id, m.size FROM messages m CROSS JOIN heads h ON h.message = m.id"
         " CROSS JOIN bodies b ON b.message = m.id WHERE m.id > ? LIMIT ?",
-        (last, number),
+        (last, number + 1),
     ).fetchall()
-    return [number for (number,) in rows]
+    found: list[int] = []
+    for message, size in rows[:number]:
+        octets -= size
+        if found and octets < 0:
+            break
+        found.append(message)
+    return found, len(found) < len(rows)
 
 
 def make_texts(connection: Database, blobs: Path, messages: Sequence[int]) -> Made:
