@@ -15,6 +15,7 @@ from tests.contracts.engines import (
     new_message,
 )
 
+from pyeonji.base.ids import ModSeq
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
 from pyeonji.storage import query as q
 from pyeonji.storage.errors import (
@@ -211,6 +212,16 @@ def test_flags(engine: Engine) -> None:
         since = stored.changed[0][3]
         stored = await change(box, [(1, 5)], FlagChange.ADD, SEEN)
         assert [entry[0] for entry in stored.changed] == [4, 5]
+        stored = await change(box, ALL, FlagChange.ADD, SEEN, unchanged_since=since)
+        assert (stored.refused, stored.beside, stored.changed) == ([4, 5], [], [])
+        # other flags may be changed, but not of what came afterwards (§3.1.12)
+        stored = await change(
+            box, ALL, FlagChange.REMOVE, DELETED, ["A"], unchanged_since=since
+        )
+        assert (stored.refused, stored.beside, stored.changed) == ([], [4, 5], [])
+        came = ModSeq(since - 2)
+        stored = await change(box, ALL, FlagChange.ADD, 0, ["A"], unchanged_since=came)
+        assert (stored.refused, stored.changed) == ([1, 2, 3, 4, 5], [])
         stored = await change(
             box, ALL, FlagChange.SET, DELETED, ["b", "A"], unchanged_since=since
         )

@@ -144,6 +144,7 @@ class FlagsStored:
 
     changed: list[tuple[Uid, int, str, ModSeq]]  # uid, flags, keywords, mod-sequence
     refused: list[Uid]  # changed by another since `unchanged_since`
+    beside: list[Uid] = field(default_factory=list)  # the same, but other flags only
     before: ModSeq | None = None  # the mailbox's highest before, None: not known
 
 

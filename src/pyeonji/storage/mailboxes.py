@@ -276,6 +276,10 @@ class AccountStore(Protocol):
 
         Flags that are not `within` stay as they are, whatever is given.
 
+        Entries with a mod-seq above `unchanged_since` are refused; where flags
+        are added or taken away, only if one of these was touched since, as far
+        as it is known (RFC 7162 §3.1.12).
+
         Entries that already are as asked keep their mod-seq and are not in
         `changed`.
         """

@@ -90,7 +90,7 @@ def test_conditional_store() -> None:
         C: a STORE 2 +FLAGS (\Flagged)
         S: * 2 FETCH (UID 2 FLAGS (\Flagged \Recent) MODSEQ (5))
         S: a OK Done.
-        C: b STORE 3,1:3 (UNCHANGEDSINCE 4) +FLAGS.SILENT (\Deleted)
+        C: b STORE 3,1:3 (UNCHANGEDSINCE 4) +FLAGS.SILENT (\Flagged)
         S: * 1 FETCH (UID 1 MODSEQ (6))
         S: * 3 FETCH (UID 3 MODSEQ (6))
         S: * 2 FETCH (UID 2 FLAGS (\Flagged \Recent) MODSEQ (5))
@@ -99,17 +99,86 @@ def test_conditional_store() -> None:
         S: * 2 FETCH (UID 2 FLAGS (\Recent) MODSEQ (7))
         S: c OK Done.
         C: d UID STORE 1:2 (UNCHANGEDSINCE 0) +FLAGS.SILENT ($MDNSent)
-        S: * 1 FETCH (UID 1 FLAGS (\Deleted \Recent) MODSEQ (6))
+        S: * 1 FETCH (UID 1 FLAGS (\Flagged \Recent) MODSEQ (6))
         S: * 2 FETCH (UID 2 FLAGS (\Recent) MODSEQ (7))
         S: d OK [MODIFIED 1:2] Not all of them.
         # a flag that is set already takes no new mod-sequence (§3.1.11)
-        C: f STORE 1 (UNCHANGEDSINCE 100) +FLAGS.SILENT (\Deleted)
+        C: f STORE 1 (UNCHANGEDSINCE 100) +FLAGS.SILENT (\Flagged)
         S: * 1 FETCH (UID 1 MODSEQ (6))
         S: f OK Done.
         C: g STORE 1 (UNCHANGEDSINCE) FLAGS ()
         S: g BAD Bad syntax: <any>
         C: h STORE 1 (SINCE 5) FLAGS ()
         S: h BAD Bad syntax: unknown STORE modifier.
+        """,
+    )
+
+
+def test_conditional_store_beside_other_flags() -> None:
+    """RFC 7162 §3.1.12: what others did to other flags is no conflict, but is told.
+
+    New messages are, and so is a STORE that sets all flags.
+    """
+    with_letters(
+        3,
+        r"""
+        C: e ENABLE CONDSTORE
+        S: * ENABLED CONDSTORE
+        S: * OK [HIGHESTMODSEQ 4] Noted.
+        S: e OK Done.
+        C2: s SELECT INBOX
+        S2: * FLAGS (<any>)
+        S2: * 3 EXISTS
+        S2: * 0 RECENT
+        S2: * OK [UNSEEN 1] First unseen.
+        S2: * OK [PERMANENTFLAGS (<any>)] Kept.
+        S2: * OK [UIDNEXT 4] Next uid.
+        S2: * OK [UIDVALIDITY <n>] Uids valid.
+        S2: * OK [MAILBOXID (<any>)] This one.
+        S2: * OK [HIGHESTMODSEQ 4] So far.
+        S2: s OK [READ-WRITE] Here you are.
+        C2: a STORE 2 +FLAGS.SILENT (\Deleted)
+        S2: a OK Done.
+        C2: b STORE 3 FLAGS.SILENT (\Seen Work)
+        S2: * FLAGS (<any>)
+        S2: b OK Done.
+        C: a NOOP
+        S: * FLAGS (<any>)
+        S: * 2 FETCH (UID 2 FLAGS (\Deleted \Recent) MODSEQ (5))
+        S: * 3 FETCH (UID 3 FLAGS (\Seen \Recent Work) MODSEQ (6))
+        S: a OK Done.
+        C: b STORE 1:3 (UNCHANGEDSINCE 4) +FLAGS.SILENT ($Processed)
+        S: * FLAGS (<any>)
+        S: * 1 FETCH (UID 1 MODSEQ (7))
+        S: * 2 FETCH (UID 2 FLAGS (\Deleted \Recent $Processed) MODSEQ (7))
+        S: * 3 FETCH (UID 3 FLAGS (\Seen \Recent $Processed Work) MODSEQ (7))
+        S: b OK Done.
+        C: c STORE 1:3 (UNCHANGEDSINCE 4) -FLAGS (\Deleted)
+        S: * 1 FETCH (UID 1 FLAGS (\Recent $Processed) MODSEQ (7))
+        S: * 2 FETCH (UID 2 FLAGS (\Deleted \Recent $Processed) MODSEQ (7))
+        S: * 3 FETCH (UID 3 FLAGS (\Seen \Recent $Processed Work) MODSEQ (7))
+        S: c OK [MODIFIED 2] Not all of them.
+        C: d UID STORE 3 (UNCHANGEDSINCE 4) -FLAGS.SILENT (Work \Flagged)
+        S: * 3 FETCH (UID 3 FLAGS (\Seen \Recent $Processed Work) MODSEQ (7))
+        S: d OK [MODIFIED 3] Not all of them.
+        C: f UID STORE 3 (UNCHANGEDSINCE 6) FLAGS (\Flagged)
+        S: * 3 FETCH (UID 3 FLAGS (\Seen \Recent $Processed Work) MODSEQ (7))
+        S: f OK [MODIFIED 3] Not all of them.
+        # what came afterwards was never seen by the client
+        C: g UID STORE 3 (UNCHANGEDSINCE 3) +FLAGS.SILENT (\Answered)
+        S: * 3 FETCH (UID 3 FLAGS (\Seen \Recent $Processed Work) MODSEQ (7))
+        S: g OK [MODIFIED 3] Not all of them.
+        # what another did and nobody told yet
+        C2: c STORE 1 +FLAGS.SILENT (\Draft)
+        S2: * FLAGS (<any>)
+        S2: * 1 FETCH (UID 1 FLAGS (\Draft $Processed))
+        S2: * 2 FETCH (UID 2 FLAGS (\Deleted $Processed))
+        S2: * 3 FETCH (UID 3 FLAGS (\Seen $Processed Work))
+        S2: c OK Done.
+        C: h UID STORE 1 (UNCHANGEDSINCE 7) +FLAGS.SILENT (\Answered)
+        S: * 1 FETCH (UID 1 FLAGS (\Answered \Draft \Recent $Processed) MODSEQ (9))
+        S: * 1 FETCH (UID 1 FLAGS (\Answered \Draft \Recent $Processed) MODSEQ (9))
+        S: h OK Done.
         """,
     )
 

@@ -175,7 +175,7 @@ def test_old_files_are_migrated(tmp_path: Path) -> None:
         ("UPDATE mailboxes SET uid_next = 1", "next"),
         ("DELETE FROM bodies WHERE message = 1", "lost its message"),
         ("UPDATE account SET next_message = 1", "numbered above"),
-        ("INSERT INTO log VALUES (1, 99, 1, 1, 1)", "expunged"),
+        ("INSERT INTO log VALUES (1, 99, 1, 1, 1, NULL)", "expunged"),
         (
             "UPDATE marks SET mod_seqs = unhex(substr(hex(mod_seqs), 1, 16)"  # noqa: ISC004
             " || '00000000000003E8' || substr(hex(mod_seqs), 33))",

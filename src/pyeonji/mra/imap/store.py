@@ -104,7 +104,8 @@ async def _tell(
     """FETCH responses for all named messages, also those that were so already.
 
     Silent ones tell only the new mod-sequences, to clients that keep them, and
-    where the change was conditional, of all that it was asked for.
+    where the change was conditional, of all that it was asked for. What another
+    changed is told with its flags then (RFC 7162 §3.1.12).
     """
     selected = session.selected
     changed = stored.changed
@@ -112,17 +113,18 @@ async def _tell(
         return
     conditional = command.unchanged_since is not None
     named = sum(selected.view.count(low, high) for low, high in ranges)
-    if named == len(changed) or (command.silent and not conditional):
+    whole = named == len(changed) and not (command.silent and stored.beside)
+    if whole or (command.silent and not conditional):
         write = _write_mod_seqs if command.silent else _write
         write(session, changed, by_uid=command.by_uid)
         return
-    refused = set(stored.refused)
+    news = {*stored.refused, *stored.beside}  # whose flags changed before
     for portion in selected.view.split(ranges, PORTION):
         rows = await selected.account.select(selected.mailbox_id, portion, _COLUMNS)
         if command.silent:
-            quiet = [row for row in rows if row[0] not in refused]
+            quiet = [row for row in rows if row[0] not in news]
             _write_mod_seqs(session, quiet, by_uid=command.by_uid)
-            rows = [row for row in rows if row[0] in refused]
+            rows = [row for row in rows if row[0] in news]
         _write(session, rows, by_uid=command.by_uid)
         await session.connection.drain()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import compress, repeat
 from typing import TYPE_CHECKING, Final
 
@@ -10,9 +11,11 @@ from pyeonji.storage.embedded import marks
 from pyeonji.storage.embedded.ledger import consecutive
 from pyeonji.storage.embedded.mail_schema import CHANGED
 from pyeonji.storage.embedded.reading import keywords_of
+from pyeonji.storage.embedded.touching import touching, written
 from pyeonji.storage.entries import (
     DELETED,
     MAX_KEYWORDS,
+    MAX_UID,
     SEEN,
     FlagChange,
     FlagsStored,
@@ -57,45 +60,63 @@ def store_flags(
     """See AccountStore.store_flags."""
     row = ledger.mailbox(mailbox_id)
     loaded = marks.load(ledger.connection, mailbox_id, ranges, mod_seqs=True)
-    refused: list[Uid] = []
-    if unchanged_since is not None:
-        refused = _refused(loaded, unchanged_since)
-    there = sum(len(run.named) - run.named.count(0) for run in loaded.runs)
-    work = _Change(ledger, row, loaded, ModSeq(ledger.next_mod_seq))
     may = within or _EVERYTHING
     flags &= may.bits
+    refused: list[Uid] = []
+    beside: list[Uid] = []
+    if unchanged_since is not None:
+        conflicts = None
+        if change is not FlagChange.SET:
+            conflicts = touching(ledger, row, unchanged_since, flags, keywords)
+        refused, beside = _late(loaded, unchanged_since, conflicts)
+    there = sum(len(run.named) - run.named.count(0) for run in loaded.runs)
+    work = _Change(ledger, row, loaded, ModSeq(ledger.next_mod_seq))
     worded = keywords or (change is FlagChange.SET and loaded.worded)
     if worded and may.keywords:
         work.with_keywords(change, flags, frozenset(keywords), may.bits)
     else:
         work.plain(change, flags, may.bits)
     if not work.changed:
-        return FlagsStored(changed=[], refused=refused)
+        return FlagsStored(changed=[], refused=refused, beside=beside)
     before = ModSeq(row.highest_mod_seq)
     ledger.mailbox(mailbox_id, touch=True)
     uids = [entry[0] for entry in work.changed]
     whole_range = not refused and len(uids) == there
     whole = [(uids[0], uids[-1])] if whole_range else consecutive(uids)
-    ledger.log(row, CHANGED, whole)
-    return FlagsStored(changed=work.changed, refused=refused, before=before)
+    ledger.log(row, CHANGED, whole, written(work.touched_bits, work.touched_words))
+    return FlagsStored(
+        changed=work.changed, refused=refused, beside=beside, before=before
+    )
 
 
-def _refused(loaded: marks.Loaded, unchanged_since: int) -> list[Uid]:
-    """Entries that changed since; they are not asked for any more."""
+def _late(
+    loaded: marks.Loaded,
+    unchanged_since: int,
+    conflicts: list[tuple[int, int]] | None,
+) -> tuple[list[Uid], list[Uid]]:
+    """Entries that changed since, in these ranges and beside them.
+
+    Those within the ranges (None: wherever they are) are not asked for any more.
+    """
     refused: list[Uid] = []
+    beside: list[Uid] = []
+    within = [(0, MAX_UID)] if conflicts is None else conflicts
     for run in loaded.runs:
         late = [
             uid
             for uid, mod_seq in zip(run.uids(), run.mod_seqs(), strict=True)
             if mod_seq > unchanged_since
         ]
-        if late:
-            named = bytearray(run.named)
-            for uid in late:
+        named = bytearray(run.named)
+        for uid in late:
+            at = bisect_right(within, (uid, MAX_UID)) - 1
+            if at >= 0 and uid <= within[at][1]:
                 named[uid - run.base] = 0
-            run.named = bytes(named)
-            refused += map(Uid, late)
-    return refused
+                refused.append(Uid(uid))
+            else:
+                beside.append(Uid(uid))
+        run.named = bytes(named)
+    return refused, beside
 
 
 class _Change:
@@ -109,6 +130,8 @@ class _Change:
         self._runs = loaded.runs
         self._mod_seq = mod_seq
         self.changed: Changed = []
+        self.touched_bits = 0
+        self.touched_words: set[str] = set()
 
     def plain(self, change: FlagChange, flags: int, within: int) -> None:
         """Bits alone, those within; keywords stay, or there are none."""
@@ -139,6 +162,8 @@ class _Change:
                 keywords = merged.get(there)
                 if keywords is None:
                     keywords = merged[there] = merged_keywords(change, there, given)
+                    words = set(there.lower().split())
+                    self.touched_words |= words ^ set(keywords.lower().split())
                 at = uid - run.base
                 bits = _changed_bits(change, octets[at], flags, within)
                 octets[at] = marks.octet_of(bits, keywords)
@@ -161,6 +186,10 @@ class _Change:
         )
         if not changed:
             return
+        left = changed.translate(None, b"\0")
+        while left:  # once for each different octet
+            self.touched_bits |= left[0] & marks.BITS
+            left = left.translate(None, left[:1])
         if keywords:
             connection.executemany(
                 "UPDATE entries SET keywords = ? WHERE mailbox = ? AND uid = ?",

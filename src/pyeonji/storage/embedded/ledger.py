@@ -134,15 +134,28 @@ class Ledger:
         self._mailboxes.pop(mailbox_id, None)
         self._touched.discard(mailbox_id)
 
-    def log(self, row: MailboxRow, kind: int, runs: Sequence[tuple[int, int]]) -> None:
-        """Note which uids this job changed or expunged (see `runs_of`)."""
+    def log(
+        self,
+        row: MailboxRow,
+        kind: int,
+        runs: Sequence[tuple[int, int]],
+        touched: str | None = None,
+    ) -> None:
+        """Note which uids this job changed or expunged (see `consecutive`).
+
+        Args:
+            row: the mailbox.
+            kind: CHANGED or EXPUNGED.
+            runs: first and last uids.
+            touched: which flags, None for all (see `touching`).
+        """
         if kind == CHANGED and len(runs) > MAX_LOGGED_RUNS:
             runs = [(runs[0][0], runs[-1][1])]
         mod_seq = self.mod_seq()
         self.connection.executemany(
-            "INSERT INTO log VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET last = max(last, excluded.last)",
-            [(row.id, mod_seq, kind, first, last) for first, last in runs],
+            "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET last = max(last, excluded.last), touched = NULL",
+            [(row.id, mod_seq, kind, first, last, touched) for first, last in runs],
         )
         if mod_seq - row.log_floor > MAX_LOG_ROWS:
             self._shorten_log(row)

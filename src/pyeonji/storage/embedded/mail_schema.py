@@ -146,4 +146,6 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
     THIRD_SCHEMA,
     flags_apart,
     fields_apart,
+    # Which flags a change touched (see `touching`); NULL for all that there are.
+    "ALTER TABLE log ADD COLUMN touched TEXT",
 )

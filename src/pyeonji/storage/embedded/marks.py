@@ -248,7 +248,8 @@ def change(
         forced: places of entries that change though their octets don't.
 
     Returns:
-        Something for each entry that changed, as `new` is laid out.
+        The bits that changed of each entry, WORDED for those that were forced,
+        as `new` is laid out.
     """
     size = len(new)
     difference = int.from_bytes(run.named, "little") ^ int.from_bytes(new, "little")
@@ -258,7 +259,7 @@ def change(
     if forced:
         every = bytearray(changed)
         for at in forced:
-            every[at] = 1
+            every[at] |= WORDED
         changed = bytes(every)
     flags = (int.from_bytes(run.flags, "little") ^ difference).to_bytes(size, "little")
     seqs = with_seq(run.seqs, changed, mod_seq)
