@@ -58,6 +58,7 @@ app.command(epilog="Example: `pyeonji --config pyeonji.toml serve`")(serving.ser
 app.command(epilog="Example: `pyeonji dev`")(dev.dev)
 app.command(epilog="Example: `pyeonji trace 01JX5K8Q20001`")(trace.trace)
 app.command(epilog="Example: `pyeonji doctor example.org`")(doctor.doctor)
+app.command(epilog="Example: `pyeonji --config pyeonji.toml check`")(check.check)
 app.command(epilog="Example: `pyeonji verify`")(check.verify)
 app.command(epilog="Example: `pyeonji repair`")(check.repair)
 
@@ -83,7 +84,7 @@ def _options(
         (Path(name) for name in DEFAULT_FILES if Path(name).exists()),
         Path(DEFAULT_FILES[0]),
     )
-    context.obj = Context(chosen)
+    context.obj = Context(chosen, named=config is not None)
 
 
 def main() -> None:

@@ -226,8 +226,10 @@ def read(file: Path) -> Configuration:
     """
     try:
         source = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: can't be read: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{file}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file}: is not UTF-8, as TOML is") from error
     return parse(source, file)
 
 

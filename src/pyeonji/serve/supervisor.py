@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import pwd
 import resource
 import select
 import signal
@@ -29,6 +28,8 @@ import structlog
 from pyeonji.base.errors import PermanentError
 from pyeonji.net.listener import bind
 from pyeonji.serve.certificates import certificate_files
+from pyeonji.serve.named_files import check_files
+from pyeonji.serve.privileges import drop_privileges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,7 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; 0 after an orderly end.
 
         Raises:
-            CannotStart: nothing was started.
+            PermanentError: nothing was started; the message says why.
         """
         lock = lock_data(self._configuration.data)
         self._bind()
@@ -127,6 +128,7 @@ class Supervisor:
             raise CannotStart(f"certificate: {error}") from error
         raise_descriptors()
         drop_privileges(self._configuration)
+        check_files(self._configuration)
         self._life_read, life_write = os.pipe()
         self._ready_read, self._ready_write = os.pipe()
         os.set_blocking(self._ready_read, False)
@@ -333,36 +335,6 @@ def raise_descriptors() -> None:
         wanted = min(most, MAX_DESCRIPTORS)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
-def drop_privileges(configuration: Configuration) -> None:
-    """Become the configured user, once the ports are bound.
-
-    Raises:
-        CannotStart: no such user, or not allowed.
-    """
-    if not configuration.user:
-        if os.getuid() == 0:
-            log.warning("privileges.root", hint='set user = "…" at the top')
-        return
-    try:
-        entry = pwd.getpwnam(configuration.user)
-    except KeyError:
-        raise CannotStart(f"user: there is no {configuration.user!r}") from None
-    if os.getuid() == entry.pw_uid:
-        return
-    try:
-        for folder, _, names in os.walk(configuration.data):
-            os.chown(folder, entry.pw_uid, entry.pw_gid)
-            for name in names:
-                os.chown(f"{folder}/{name}", entry.pw_uid, entry.pw_gid)
-        os.initgroups(configuration.user, entry.pw_gid)
-        os.setgid(entry.pw_gid)
-        os.setuid(entry.pw_uid)
-    except OSError as error:
-        raise CannotStart(
-            f"user: can't become {configuration.user}: {error}"
-        ) from error
 
 
 def notify_systemd(state: str) -> None:

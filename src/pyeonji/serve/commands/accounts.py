@@ -64,7 +64,9 @@ def ask_password(*, from_stdin: bool) -> str:
         if typer.prompt("Once more", hide_input=True) != password:
             raise PasswordRefused("the two passwords differ")
     if not password:
-        raise PasswordRefused("no password was given")
+        raise PasswordRefused(
+            "no password was given (its line comes from standard input)"
+        )
     return password
 
 

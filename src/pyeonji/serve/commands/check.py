@@ -1,4 +1,4 @@
-"""`pyeonji verify`: does everything that is kept still fit together?"""
+"""`pyeonji check` and `verify`: is the configuration right, does what is kept fit?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pyeonji.serve.commands.context import print_json
+from pyeonji.serve.named_files import check_files
 from pyeonji.serve.supervisor import lock_data
 from pyeonji.storage.embedded.verify import Report
 from pyeonji.storage.embedded.verify import repair as repair_data
@@ -15,6 +16,19 @@ from pyeonji.storage.embedded.verify import verify as verify_data
 
 if TYPE_CHECKING:
     from pyeonji.serve.commands.context import Context
+
+
+def check(context: typer.Context) -> None:
+    """Read the configuration and the files it names; exit code 1 on a mistake.
+
+    Changes nothing; the running server takes the file over on SIGHUP.
+    """
+    kept: Context = context.obj
+    configuration = kept.configuration
+    if os.getuid() == 0 and configuration.user:
+        kept.data()  # what that user can't read, the server can't
+    check_files(configuration)
+    print(f"{configuration.file}: all is well")
 
 
 def verify(
@@ -27,7 +41,7 @@ def verify(
     May run beside the server; what is being written meanwhile is no problem.
     """
     kept: Context = context.obj
-    _show(verify_data(kept.configuration.data), json=json)
+    _show(verify_data(kept.data()), json=json)
 
 
 def repair(
@@ -40,9 +54,10 @@ def repair(
     Uids stay as they are. Shows what `verify` finds afterwards.
     """
     kept: Context = context.obj
-    lock = lock_data(kept.configuration.data)
+    data = kept.data()
+    lock = lock_data(data)
     try:
-        _show(repair_data(kept.configuration.data), json=json)
+        _show(repair_data(data), json=json)
     finally:
         os.close(lock)
 

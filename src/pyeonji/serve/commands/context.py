@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from pyeonji.serve.configuration import Configuration, read
+from pyeonji.serve.configuration import Configuration, ConfigurationError, read
+from pyeonji.serve.privileges import become_user
 from pyeonji.storage.embedded import Store, open_store
 
 if TYPE_CHECKING:
@@ -22,22 +23,35 @@ T = TypeVar("T")
 class Context:
     """The configuration file that was chosen; read when first needed."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, named: bool = True) -> None:
+        """Nothing is read yet; `named`: somebody said which file."""
         self.file = file
+        self._named = named
         self._configuration: Configuration | None = None
 
     @property
     def configuration(self) -> Configuration:
         """The configuration. Raises ConfigurationError."""
         if self._configuration is None:
+            if not self._named and not self.file.exists():
+                raise ConfigurationError(
+                    "there is no pyeonji.toml here and no /etc/pyeonji/pyeonji.toml: "
+                    "say --config FILE, or pyeonji dev to try without"
+                )
             self._configuration = read(self.file)
         return self._configuration
 
+    def data(self) -> Path:
+        """The data folder, for one who from now on is the configured user."""
+        become_user(self.configuration)
+        return self.configuration.data
+
     def run(self, work: Callable[[Store], Awaitable[T]]) -> T:
         """Open what is kept, do something with it, close it."""
+        data = self.data()
 
         async def whole() -> T:
-            store = await open_store(self.configuration.data)
+            store = await open_store(data)
             try:
                 return await work(store)
             finally:

@@ -218,7 +218,7 @@ def records(keys: Iterable[DkimKey]) -> list[Record]:
 
 async def _keys(store: Store, domain: str) -> tuple[DkimKey, ...]:
     if await store.directory.domain(domain) is None:
-        raise NoSuchDomain(domain)
+        raise NoSuchDomain(f"there is no domain {domain} here")
     return await store.directory.dkim_keys(domain)
 
 

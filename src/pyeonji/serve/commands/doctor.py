@@ -56,7 +56,7 @@ def doctor(
         known = [each.name for each in await store.directory.domains()]
         for name in domains or ():
             if await store.directory.domain(name) is None:
-                raise NoSuchDomain(name)
+                raise NoSuchDomain(f"there is no domain {name} here")
         wanted = domains or known
         configuration = kept.configuration
         gatherer = Gatherer(

@@ -103,12 +103,12 @@ def set_(
     async def work(store: Store) -> None:
         domain = await store.directory.domain(name)
         if domain is None:
-            raise NoSuchDomain(name)
+            raise NoSuchDomain(f"there is no domain {name} here")
         account_id: AccountId | None = domain.administrator
         if administrator is not None:
             account = await store.directory.account_at(administrator)
             if account is None:
-                raise NoSuchAccount(administrator)
+                raise NoSuchAccount(f"there is no account {administrator}")
             account_id = account.id
         catching = domain.catch_all if catch_all is None else catch_all or None
         await store.directory.update_domain(

@@ -36,7 +36,7 @@ def dns(context: typer.Context, name: Name, *, json: Json = False) -> None:
     async def work(store: Store) -> list[Record]:
         domain = await store.directory.domain(name)
         if domain is None:
-            raise NoSuchDomain(name)
+            raise NoSuchDomain(f"there is no domain {name} here")
         resolver = Resolver(kept.configuration.dns_servers)
         keys = await published_keys(store.directory, domain.name)
         addresses = await addresses_of(kept.configuration, resolver)

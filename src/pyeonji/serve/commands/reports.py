@@ -237,7 +237,7 @@ def _summary(
     async def work(store: Store) -> tuple[list[KeptRow], list[Reporter]]:
         domain = await store.directory.domain(name)
         if domain is None:
-            raise NoSuchDomain(name)
+            raise NoSuchDomain(f"there is no domain {name} here")
         since = time.time() - days * DAY_S
         return (
             await store.reports.summary(kind, domain.name, since),

@@ -269,7 +269,7 @@ class EmbeddedDirectory:
 
         def job(connection: Database) -> None:
             if one(connection, "SELECT 1 FROM domains WHERE name = ?", (name,)):
-                raise AlreadyExists(name)
+                raise AlreadyExists(f"{name} is there already")
             connection.execute(
                 "INSERT INTO domains VALUES (?, ?, ?)",
                 (name, domain.administrator, domain.catch_all),
@@ -302,7 +302,7 @@ class EmbeddedDirectory:
                 (domain.administrator, domain.catch_all, name),
             )
             if not connection.changes():
-                raise NoSuchDomain(name)
+                raise NoSuchDomain(f"there is no domain {name} here")
 
         await self._write(job)
 
@@ -316,7 +316,7 @@ class EmbeddedDirectory:
             connection.execute("DELETE FROM aliases WHERE domain = ?", (name,))
             connection.execute("DELETE FROM domains WHERE name = ?", (name,))
             if not connection.changes():
-                raise NoSuchDomain(name)
+                raise NoSuchDomain(f"there is no domain {name} here")
 
         await self._write(job)
 
@@ -420,7 +420,7 @@ class EmbeddedDirectory:
                 "SELECT 1 FROM certificates WHERE fingerprint = ?",
                 (fingerprint,),
             ):
-                raise AlreadyExists(fingerprint)
+                raise AlreadyExists(f"{fingerprint} is bound to an account already")
             connection.execute(
                 "INSERT INTO certificates VALUES (?, ?)", (fingerprint, account_id)
             )
@@ -497,7 +497,7 @@ class EmbeddedDirectory:
         def job(connection: Database) -> None:
             connection.execute("DELETE FROM aliases WHERE address = ?", (address,))
             if not connection.changes():
-                raise NoSuchAlias(address)
+                raise NoSuchAlias(f"there is no alias {address}")
 
         await self._write(job)
 
@@ -511,8 +511,8 @@ def _check_free(connection: Database, address: str) -> str:
     """The domain of an address that can be given. Raises as add_account does."""
     domain = domain_of(address)
     if not one(connection, "SELECT 1 FROM domains WHERE name = ?", (domain,)):
-        raise NoSuchDomain(domain)
+        raise NoSuchDomain(f"there is no domain {domain} here")
     for table in ("accounts", "aliases"):
         if one(connection, f"SELECT 1 FROM {table} WHERE address = ?", (address,)):  # noqa: S608 - one of two names
-            raise AlreadyExists(address)
+            raise AlreadyExists(f"{address} is there already")
     return domain

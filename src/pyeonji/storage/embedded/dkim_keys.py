@@ -42,13 +42,13 @@ def add_keys(connection: Database, keys: Sequence[DkimKey]) -> None:
     for key in keys:
         domain = canonical_domain(key.domain)
         if not one(connection, "SELECT 1 FROM domains WHERE name = ?", (domain,)):
-            raise NoSuchDomain(domain)
+            raise NoSuchDomain(f"there is no domain {domain} here")
         if one(
             connection,
             "SELECT 1 FROM dkim_keys WHERE domain = ? AND selector = ?",
             (domain, key.selector),
         ):
-            raise AlreadyExists(f"{key.selector}._domainkey.{domain}")
+            raise AlreadyExists(f"{key.selector}._domainkey.{domain} is there already")
         connection.execute(
             "INSERT INTO dkim_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -84,4 +84,4 @@ def change_keys(
                 (state.value, now, domain, selector),
             )
         if not connection.changes():
-            raise NoSuchKey(f"{selector}._domainkey.{domain}")
+            raise NoSuchKey(f"there is no key {selector}._domainkey.{domain}")

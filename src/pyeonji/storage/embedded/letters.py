@@ -395,7 +395,7 @@ def _stored(connection: Database, letter_id: str) -> tuple[bytes, bytes | None]:
         connection, "SELECT prefix, octets FROM letters WHERE id = ?", (letter_id,)
     )
     if row is None:
-        raise NoSuchLetter(letter_id)
+        raise NoSuchLetter(f"there is no letter {letter_id} in the queue")
     return row
 
 

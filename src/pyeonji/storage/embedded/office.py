@@ -156,7 +156,7 @@ class EmbeddedOffice:
 
         summary: Summary | None = await self._in_thread(work)
         if summary is None:
-            raise NoSuchLetter(letter_id)
+            raise NoSuchLetter(f"there is no letter {letter_id} in the queue")
         return summary
 
     async def octets(self, letter_id: LetterId) -> StoredOctets:
@@ -166,7 +166,7 @@ class EmbeddedOffice:
             for _, path in self._files():
                 with self._open(path) as connection, contextlib.suppress(NoSuchLetter):
                     return letters.octets(connection, path.with_suffix(""), letter_id)
-            raise NoSuchLetter(letter_id)
+            raise NoSuchLetter(f"there is no letter {letter_id} in the queue")
 
         stored: StoredOctets = await self._in_thread(work)
         return stored
