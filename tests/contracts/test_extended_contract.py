@@ -361,7 +361,7 @@ def test_only_flags_that_may_be_set(engine: Engine) -> None:
         stored = await w.mail.store_flags(
             box, ALL, FlagChange.SET, DELETED, ["c"], within=seen
         )
-        assert [uid for uid, *_ in stored.changed] == [1]
+        assert [uid for uid, *_ in stored.entries()] == [1]
         assert await flags(box) == [(FLAGGED, "a b"), (DELETED, "")]
         await w.mail.store_flags(box, ALL, FlagChange.SET, SEEN, ["c"], within=words)
         assert await flags(box) == [(FLAGGED, "c"), (DELETED, "c")]

@@ -206,32 +206,32 @@ def test_flags(engine: Engine) -> None:
         await w.mail.append(box, [new_message(letter(n)) for n in range(5)])
         change = w.mail.store_flags
         stored = await change(box, [(1, 3)], FlagChange.ADD, SEEN)
-        assert [entry[:3] for entry in stored.changed] == [
+        assert [entry[:3] for entry in stored.entries()] == [
             (1, SEEN, ""), (2, SEEN, ""), (3, SEEN, ""),
         ]  # fmt: skip
-        since = stored.changed[0][3]
+        since = stored.entries()[0][3]
         stored = await change(box, [(1, 5)], FlagChange.ADD, SEEN)
-        assert [entry[0] for entry in stored.changed] == [4, 5]
+        assert [entry[0] for entry in stored.entries()] == [4, 5]
         stored = await change(box, ALL, FlagChange.ADD, SEEN, unchanged_since=since)
-        assert (stored.refused, stored.beside, stored.changed) == ([4, 5], [], [])
+        assert (stored.refused, stored.beside, stored.entries()) == ([4, 5], [], [])
         # other flags may be changed, but not of what came afterwards (§3.1.12)
         stored = await change(
             box, ALL, FlagChange.REMOVE, DELETED, ["A"], unchanged_since=since
         )
-        assert (stored.refused, stored.beside, stored.changed) == ([], [4, 5], [])
+        assert (stored.refused, stored.beside, stored.entries()) == ([], [4, 5], [])
         came = ModSeq(since - 2)
         stored = await change(box, ALL, FlagChange.ADD, 0, ["A"], unchanged_since=came)
-        assert (stored.refused, stored.changed) == ([1, 2, 3, 4, 5], [])
+        assert (stored.refused, stored.entries()) == ([1, 2, 3, 4, 5], [])
         stored = await change(
             box, ALL, FlagChange.SET, DELETED, ["b", "A"], unchanged_since=since
         )
         assert stored.refused == [4, 5]
-        assert [entry[:3] for entry in stored.changed] == [
+        assert [entry[:3] for entry in stored.entries()] == [
             (uid, DELETED, "A b") for uid in (1, 2, 3)
         ]
         stored = await change(box, ALL, FlagChange.REMOVE, 0, ["a"])
-        assert [entry[2] for entry in stored.changed] == ["b"] * 3
-        assert (await change(box, ALL, FlagChange.ADD, 0, ["B"])).changed[0][0] == 4
+        assert [entry[2] for entry in stored.entries()] == ["b"] * 3
+        assert (await change(box, ALL, FlagChange.ADD, 0, ["B"])).uids[0] == 4
         status = await w.mail.mailbox("INBOX")
         assert (status.exists, status.unseen, status.deleted) == (5, 3, 3)
         assert await w.mail.expunge(box, [(2, 9)]) == [2, 3]

@@ -101,7 +101,7 @@ class MailboxModel(RuleBasedStateMachine):
             }[change]
             if new != (old, words):
                 expected[uid] = new
-        assert {e[0]: (e[1], frozenset(e[2].split())) for e in stored.changed} == (
+        assert {e[0]: (e[1], frozenset(e[2].split())) for e in stored.entries()} == (
             expected
         )
         self.entries[box] |= expected

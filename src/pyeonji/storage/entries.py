@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -140,12 +141,22 @@ class Settable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagsStored:
-    """What a change of flags did."""
+    """What a change of flags did; entries that changed as columns, ascending."""
 
-    changed: list[tuple[Uid, int, str, ModSeq]]  # uid, flags, keywords, mod-sequence
     refused: list[Uid]  # changed by another since `unchanged_since`
     beside: list[Uid] = field(default_factory=list)  # the same, but other flags only
+    uids: Sequence[Uid] = ()
+    flags: Sequence[int] = ()
+    keywords: Sequence[str] = ()
+    mod_seq: ModSeq | None = None  # of all that changed
     before: ModSeq | None = None  # the mailbox's highest before, None: not known
+
+    def entries(self) -> list[tuple[Uid, int, str, ModSeq]]:
+        """Those that changed: uid, flags, keywords, mod-sequence."""
+        if self.mod_seq is None:
+            return []
+        mod_seqs = repeat(self.mod_seq, len(self.uids))
+        return list(zip(self.uids, self.flags, self.keywords, mod_seqs, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

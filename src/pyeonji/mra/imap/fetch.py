@@ -112,8 +112,8 @@ async def _set_seen(
     stored = await selected.account.store_flags(
         selected.mailbox_id, ranges, FlagChange.ADD, SEEN
     )
-    selected.note_own(stored.changed, stored.before)
-    if not stored.changed:
+    selected.note_own(stored)
+    if not stored.uids:
         return plan
     more: tuple[Simple, ...] = (Simple.FLAGS,)
     if session.enabled.mod_seqs:  # RFC 7162 §3.2.4

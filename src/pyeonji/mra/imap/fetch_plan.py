@@ -60,7 +60,7 @@ def _column(column: Column, placeholder: bytes) -> _Rule:
 
 def _flags(columns: Columns, selected: Selected) -> Iterable[bytes]:
     bits = selected.with_recent(columns[Column.UID], columns[Column.FLAGS])
-    return map(responses.flags, bits, columns[Column.KEYWORDS])
+    return responses.flag_lists(bits, columns[Column.KEYWORDS])
 
 
 RULES: Final[dict[Simple, _Rule]] = {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyeonji.base.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
     from pyeonji.mra.imap.enabled import Enabled
     from pyeonji.protocol.imap.sequences import SequenceSet
-    from pyeonji.storage.mailboxes import AccountStore, Changes, Mailbox
+    from pyeonji.storage.mailboxes import AccountStore, Changes, FlagsStored, Mailbox
 
 WELL_KNOWN_KEYWORDS: Final = ("$Forwarded", "$Junk", "$MDNSent", "$NotJunk")
 """Told as defined from the start (RFC 5788)."""
@@ -175,29 +175,21 @@ class Selected:
         self.owed = bool(self.vanished)
         return b"* OK [HIGHESTMODSEQ %d] So far.\r\n" % self.synced
 
-    def note_own(
-        self,
-        changed: Sequence[tuple[Uid, int, str, ModSeq]],
-        before: ModSeq | None = None,
-        *,
-        told: bool = True,
-    ) -> None:
-        """This session's own command changed these, all with one mod-sequence.
+    def note_own(self, stored: FlagsStored, *, told: bool = True) -> None:
+        """This session's own command changed flags, all with one mod-sequence.
 
         Where nobody else changed the mailbox in between, the look-up of changes
         is spared altogether. Else what was not `told` will be: another's change
         may hide behind ours.
 
         Args:
-            changed: entries as they are now.
-            before: the mailbox's highest mod-sequence before the change, None
-                where it is not known.
+            stored: what it did.
             told: the client hears of all of them.
         """
-        if not changed:
+        mod_seq, before = stored.mod_seq, stored.before
+        if mod_seq is None:
             return
-        self.contexts.touch(entry[0] for entry in changed)
-        mod_seq = changed[0][3]
+        self.contexts.touch(stored.uids)
         if (mod_seq - 1 if before is None else before) <= self.since:
             self.since = mod_seq
             return

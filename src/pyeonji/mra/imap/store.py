@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.base.ids import ModSeq
 from pyeonji.mra.imap.fetch_plan import PORTION, repeat
@@ -16,7 +16,7 @@ from pyeonji.protocol.imap.sequences import runs, write_ranges
 from pyeonji.storage.mailboxes import Column, FlagChange
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
@@ -66,7 +66,7 @@ async def store(session: Session, command: commands.Store) -> None:
         if within is not None and command.silent and change is FlagChange.SET:
             selected.dirty = True  # not all became what the client takes it for
         else:
-            selected.note_own(stored.changed, stored.before, told=not command.silent)
+            selected.note_own(stored, told=not command.silent)
         if keywords and (known := selected.learn_keywords(keywords)):
             session.write(known)
         await _tell(session, command, ranges, stored)
@@ -108,37 +108,47 @@ async def _tell(
     changed is told with its flags then (RFC 7162 §3.1.12).
     """
     selected = session.selected
-    changed = stored.changed
     if command.silent and not session.enabled.mod_seqs:
         return
     conditional = command.unchanged_since is not None
     named = sum(selected.view.count(low, high) for low, high in ranges)
-    whole = named == len(changed) and not (command.silent and stored.beside)
+    whole = named == len(stored.uids) and not (command.silent and stored.beside)
     if whole or (command.silent and not conditional):
-        write = _write_mod_seqs if command.silent else _write
-        write(session, changed, by_uid=command.by_uid)
+        mod_seqs = [stored.mod_seq or 0] * len(stored.uids)
+        if command.silent:
+            _write_mod_seqs(session, stored.uids, mod_seqs)
+        else:
+            columns = stored.uids, stored.flags, stored.keywords, mod_seqs
+            _write(session, *columns, by_uid=command.by_uid)
         return
     news = {*stored.refused, *stored.beside}  # whose flags changed before
     for portion in selected.view.split(ranges, PORTION):
         rows = await selected.account.select(selected.mailbox_id, portion, _COLUMNS)
         if command.silent:
             quiet = [row for row in rows if row[0] not in news]
-            _write_mod_seqs(session, quiet, by_uid=command.by_uid)
+            _write_mod_seqs(session, [r[0] for r in quiet], [r[3] for r in quiet])
             rows = [row for row in rows if row[0] in news]
-        _write(session, rows, by_uid=command.by_uid)
+        if rows:
+            _write(session, *zip(*rows, strict=True), by_uid=command.by_uid)
         await session.connection.drain()
 
 
 def _write(
-    session: Session, rows: Sequence[tuple[int, int, str, int]], *, by_uid: bool
+    session: Session,
+    uids: Sequence[int],
+    bits: Sequence[int],
+    keywords: Sequence[str],
+    mod_seqs: Iterable[int],
+    *,
+    by_uid: bool,
 ) -> None:
-    if not rows:
+    if not uids:
         return
     selected, enabled = session.selected, session.enabled
-    uids, bits, keywords, mod_seqs = zip(*rows, strict=True)
-    flags = map(responses.flags, selected.with_recent(uids, bits), keywords)
+    flags = responses.flag_lists(selected.with_recent(uids, bits), keywords)
     if enabled.uid_only:
-        template, columns = b"* %d UIDFETCH (FLAGS %b", [uids, flags]
+        template = b"* %d UIDFETCH (FLAGS %b"
+        columns: list[Iterable[Any]] = [uids, flags]
     elif by_uid or enabled.mod_seqs:  # RFC 7162 §3.2.4
         numbers = selected.view.numbers(uids)
         template, columns = b"* %d FETCH (UID %d FLAGS %b", [numbers, uids, flags]
@@ -152,14 +162,11 @@ def _write(
 
 
 def _write_mod_seqs(
-    session: Session, rows: Sequence[tuple[int, int, str, int]], *, by_uid: bool
+    session: Session, uids: Sequence[int], mod_seqs: Iterable[int]
 ) -> None:
-    """The new mod-sequences alone (RFC 7162 §3.1.3)."""
-    del by_uid  # the uid is told either way (RFC 7162 §3.2.4)
-    if not rows:
+    """The new mod-sequences alone, with the uids (RFC 7162 §3.1.3, §3.2.4)."""
+    if not uids:
         return
-    uids = [row[0] for row in rows]
-    mod_seqs = [row[3] for row in rows]
     if session.enabled.uid_only:
         template = b"* %d UIDFETCH (MODSEQ (%d))\r\n"
         session.write(repeat(template, [uids, mod_seqs]))

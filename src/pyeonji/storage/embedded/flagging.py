@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import compress, repeat
-from typing import TYPE_CHECKING, Final
+from itertools import compress
+from typing import TYPE_CHECKING, Final, cast
 
 from pyeonji.base.ids import ModSeq, Uid
 from pyeonji.storage.embedded import marks
@@ -23,9 +23,6 @@ from pyeonji.storage.entries import (
 )
 
 _EVERYTHING: Final = Settable(marks.BITS, keywords=True)
-
-Changed = list[tuple[Uid, int, str, ModSeq]]
-"""Uid, flags, keywords, mod-sequence."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,16 +73,22 @@ def store_flags(
         work.with_keywords(change, flags, frozenset(keywords), may.bits)
     else:
         work.plain(change, flags, may.bits)
-    if not work.changed:
-        return FlagsStored(changed=[], refused=refused, beside=beside)
+    if not work.uids:
+        return FlagsStored(refused=refused, beside=beside)
     before = ModSeq(row.highest_mod_seq)
     ledger.mailbox(mailbox_id, touch=True)
-    uids = [entry[0] for entry in work.changed]
+    uids = work.uids
     whole_range = not refused and len(uids) == there
     whole = [(uids[0], uids[-1])] if whole_range else consecutive(uids)
     ledger.log(row, CHANGED, whole, written(work.touched_bits, work.touched_words))
     return FlagsStored(
-        changed=work.changed, refused=refused, beside=beside, before=before
+        refused=refused,
+        beside=beside,
+        uids=uids,
+        flags=b"".join(work.flags),
+        keywords=work.keywords,
+        mod_seq=work.mod_seq,
+        before=before,
     )
 
 
@@ -128,8 +131,10 @@ class _Change:
         self._ledger = ledger
         self._row = row
         self._runs = loaded.runs
-        self._mod_seq = mod_seq
-        self.changed: Changed = []
+        self.mod_seq = mod_seq
+        self.uids: list[Uid] = []
+        self.flags: list[bytes] = []
+        self.keywords: list[str] = []
         self.touched_bits = 0
         self.touched_words: set[str] = set()
 
@@ -182,7 +187,7 @@ class _Change:
         connection, mailbox_id = self._ledger.connection, self._row.id
         forced = [uid - run.base for uid in keywords]
         changed = marks.change(
-            connection, mailbox_id, run, new, self._mod_seq, forced=forced
+            connection, mailbox_id, run, new, self.mod_seq, forced=forced
         )
         if not changed:
             return
@@ -204,10 +209,11 @@ class _Change:
             if old is None:
                 old = keywords_of(connection, mailbox_id, run)
             now = old | keywords
-            words = [now.get(uid, "") for uid in uids]
+            self.keywords += [now.get(uid, "") for uid in uids]
         else:
-            words = repeat("", len(uids))  # type: ignore[assignment]
-        self.changed += zip(uids, bits, words, repeat(self._mod_seq))  # type: ignore[arg-type]
+            self.keywords += [""] * len(uids)
+        self.uids += cast("Sequence[Uid]", uids)
+        self.flags.append(bits)
 
     def _count(self, old: bytes, new: bytes) -> None:
         row = self._row
