@@ -154,3 +154,86 @@ def test_during_idle() -> None:
         S: i OK Enough listened.
         """,
     )
+
+
+def _delivered(text: str, name: str) -> str:
+    return appended(text, name=name).replace("C:", "C2:").replace("S: ", "S2: <all>")
+
+
+def test_new_messages_are_shown() -> None:
+    """UPDATE with items: EXISTS, FETCH, then ADDTO (RFC 5465 §7).
+
+    Nothing is shown of messages that come to a result by their flags, and none
+    of it makes a message \\Seen.
+    """
+    with_letters(
+        FOUR,
+        r"""
+        C: a00 SEARCH RETURN (COUNT UPDATE (UID BODY[HEADER.FIELDS (SUBJECT)])) FROM "a"
+        S: * ESEARCH (TAG "a00") COUNT 4
+        S: a00 OK That is all.
+        C: a01 UID SORT RETURN (UPDATE(FLAGS) ALL) (REVERSE ARRIVAL) UTF-8 SUBJECT five
+        S: * ESEARCH (TAG "a01") UID
+        S: a01 OK That is all.
+        C: a02 SEARCH RETURN (UPDATE (RFC822.SIZE) COUNT) FLAGGED
+        S: * ESEARCH (TAG "a02") COUNT 0
+        S: a02 OK That is all.
+        """
+        + _delivered(letter("five"), "n")
+        + _delivered(letter("six"), "o")
+        + r"""
+        C: b NOOP
+        S: * 6 EXISTS
+        S: * <n> RECENT
+        S: * 5 FETCH (UID 5 BODY[HEADER.FIELDS (SUBJECT)] {17}
+        S: Subject: five
+        S:
+        S: )
+        S: * 6 FETCH (UID 6 BODY[HEADER.FIELDS (SUBJECT)] {16}
+        S: Subject: six
+        S:
+        S: )
+        S: * 5 FETCH (FLAGS (<any>))
+        S: * ESEARCH (TAG "a00") ADDTO (0 5:6)
+        S: * ESEARCH (TAG "a01") UID ADDTO (1 5)
+        S: b OK Done.
+        C: c STORE 5 +FLAGS.SILENT (\Flagged)
+        S: * ESEARCH (TAG "a02") ADDTO (0 5)
+        S: c OK Done.
+        C: d UID FETCH 5:6 FLAGS
+        S: * 5 FETCH (UID 5 FLAGS (\Flagged<any>))
+        S: * 6 FETCH (UID 6 FLAGS (<any>))
+        S: d OK That is all.
+        C: e SEARCH RETURN (UPDATE (NOTHING)) ALL
+        S: e BAD <any>
+        C: f SEARCH RETURN (UPDATE ()) ALL
+        S: f BAD <any>
+        """,
+    )
+
+
+def test_shown_with_mod_sequences_and_in_idle() -> None:
+    """Who keeps mod-sequences gets UID and MODSEQ, too (RFC 7162 §3.2.4)."""
+    with_letters(
+        FOUR,
+        r"""
+        C: e ENABLE CONDSTORE
+        S: * ENABLED CONDSTORE
+        S: * OK [HIGHESTMODSEQ 5] Noted.
+        S: e OK Done.
+        C: a ESEARCH IN (selected) RETURN (COUNT UPDATE (FLAGS BINARY.SIZE[1])) UNSEEN
+        S: * ESEARCH (TAG "a" MAILBOX INBOX UIDVALIDITY <n>) UID COUNT 4
+        S: a OK That is all.
+        C: i IDLE
+        S: + Listening.
+        """
+        + _delivered(letter("five"), "n")
+        + r"""
+        S: * 5 EXISTS
+        S: * <n> RECENT
+        S: * 5 FETCH (UID 5 FLAGS (<any>) BINARY.SIZE[1] <n> MODSEQ (6))
+        S: * ESEARCH (TAG "a" MAILBOX INBOX UIDVALIDITY <n>) UID ADDTO (0 5)
+        C: DONE
+        S: i OK Enough listened.
+        """,
+    )

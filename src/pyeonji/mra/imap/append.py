@@ -221,7 +221,7 @@ async def append_ended(session: Session, event: commands.AppendEnded) -> None:  
         code = b""
         if session.enabled.resync:  # as UID EXPUNGE (RFC 8508 §4.5)
             selected = session.selected
-            session.write(await selected.refresh(expunges=True))
+            await selected.refresh(session.write, expunges=True)
             selected.owed = False
             code = b"HIGHESTMODSEQ %d" % selected.synced
             session.tagged(appending.tag, b"OK", "Kept.", code)

@@ -3,14 +3,19 @@
 A context knows what its client knows of a result. Whenever the selected
 mailbox is looked at, only what changed is asked again, and the difference is
 told: what goes with the numbers that it has, what comes with those it gets.
+What comes as a new message can be shown before that (RFC 5465 §7).
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from pyeonji.mra.imap.fetch import send
+from pyeonji.mra.imap.fetch_plan import unasked_plan
 from pyeonji.mra.imap.search_results import correlator, number_set
+from pyeonji.mra.imap.sections import UnknownEncoding
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.commands import ReturnOption
 from pyeonji.protocol.imap.search_keys import WithinKey, has
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from pyeonji.storage.mailboxes import Changes
 
     Arrange = Callable[[Sequence[int]], Awaitable[list[int]]]
+    Show = Callable[[list[tuple[int, int]]], Awaitable[None]]
 
 MAX_CONTEXTS: Final = 16
 """Contexts that one selected mailbox keeps up to date."""
@@ -58,6 +64,7 @@ class Context:
     members: set[int]
     order: list[int] = field(default_factory=list)  # of a SORT
     arrange: Arrange | None = None  # sorts ascending uids; None: mailbox order
+    show: Show | None = None  # sends FETCH responses of uid ranges
 
     async def follow(
         self, selected: Selected, changed: Iterable[int], gone: Iterable[int]
@@ -153,34 +160,47 @@ class Contexts:
         if self._by_tag:
             self.touched.update(uids)
 
-    async def follow(
-        self, selected: Selected, changes: Changes
-    ) -> tuple[bytes, Callable[[Selected], bytes]]:
-        """What to tell before the changes are told, and after it.
-
-        Returns:
-            REMOVEFROM responses, and what makes the ADDTO responses once
-            new messages have their numbers.
-        """
+    async def follow(self, selected: Selected, changes: Changes) -> Followed:
+        """What to tell before the changes are told, and after it."""
         changed = self.touched.union(entry[0] for entry in changes.entries)
         self.touched = set()
         gone = set(changes.vanished)
-        before = []
-        additions: list[tuple[Context, Steps]] = []
-        for context in self._by_tag.values():
-            left, new = await context.follow(selected, changed - gone, gone)
-            if left:
-                before.append(_response(selected, context, b"REMOVEFROM", left))
-            if new:
-                additions.append((context, new))
+        steps = [
+            (context, *await context.follow(selected, changed - gone, gone))
+            for context in self._by_tag.values()
+        ]
+        return Followed(steps, selected.view.last)
 
-        def after(selected: Selected) -> bytes:
-            return b"".join(
-                _response(selected, context, b"ADDTO", new)
-                for context, new in additions
-            )
 
-        return b"".join(before), after
+class Followed:
+    """How results changed. Tell `before`, then the changes, `show`, `after`."""
+
+    def __init__(self, steps: list[tuple[Context, Steps, Steps]], last: int) -> None:
+        self._steps = steps
+        self._last = last  # uids above it are of new messages
+
+    def before(self, selected: Selected) -> bytes:
+        """REMOVEFROM responses, with the numbers as they were."""
+        return b"".join(
+            _response(selected, context, b"REMOVEFROM", left)
+            for context, left, _ in self._steps
+            if left
+        )
+
+    async def show(self) -> None:
+        """FETCH responses for new messages, not for those that changed (§7)."""
+        for context, _, new in self._steps:
+            uids = sorted(uid for _, step in new for uid in step if uid > self._last)
+            if uids and context.show is not None:
+                await context.show(list(runs(uids)))
+
+    def after(self, selected: Selected) -> bytes:
+        """ADDTO responses, once new messages have their numbers."""
+        return b"".join(
+            _response(selected, context, b"ADDTO", new)
+            for context, _, new in self._steps
+            if new
+        )
 
 
 def _response(selected: Selected, context: Context, item: bytes, steps: Steps) -> bytes:
@@ -246,8 +266,22 @@ def follow_results(
             members=set(order),
             order=list(order) if arrange is not None else [],
             arrange=arrange,
+            show=_showing(session, command.returns) if command.returns else None,
         ),
     )
+
+
+def _showing(session: Session, returns: commands.Returns) -> Show | None:
+    """What sends the items that are to come with new messages (RFC 5465 §7)."""
+    if not returns.items:
+        return None
+
+    async def show(ranges: list[tuple[int, int]]) -> None:
+        plan = unasked_plan(returns.items, session.enabled)
+        with suppress(UnknownEncoding):  # such an item is not told
+            await send(session, plan, ranges)
+
+    return show
 
 
 async def cancel_update(session: Session, command: commands.CancelUpdate) -> None:

@@ -27,6 +27,7 @@ from pyeonji.storage.mailboxes import Column
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pyeonji.mra.imap.enabled import Enabled
     from pyeonji.mra.imap.sections import Reader
     from pyeonji.mra.imap.selected import Selected
     from pyeonji.protocol.imap.commands import Binary, FetchItem
@@ -213,6 +214,13 @@ def whole_columns(messages: Sequence[StoredOctets]) -> tuple[list[int], list[byt
     """The two columns of a section that is all of a message."""
     octets = [message.whole() for message in messages]
     return list(map(len, octets)), octets
+
+
+def unasked_plan(items: tuple[FetchItem, ...], enabled: Enabled) -> Plan:
+    """The plan for responses that no FETCH asked for (RFC 7162 §3.2.4)."""
+    if enabled.mod_seqs:
+        items = tuple(dict.fromkeys((Simple.UID, *items, Simple.MODSEQ)))
+    return plan_of(items, uid_only=enabled.uid_only)
 
 
 @lru_cache(maxsize=256)

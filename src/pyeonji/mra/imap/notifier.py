@@ -16,7 +16,7 @@ import structlog
 
 from pyeonji.mra.imap import metadata, places
 from pyeonji.mra.imap.fetch import send
-from pyeonji.mra.imap.fetch_plan import plan_of
+from pyeonji.mra.imap.fetch_plan import unasked_plan
 from pyeonji.mra.imap.listing import Names, names_of
 from pyeonji.mra.imap.sections import UnknownEncoding
 from pyeonji.mra.imap.selected import Gone
@@ -247,7 +247,7 @@ class Notifier:
         first, last = self._told_uid + 1, selected.view.last
         self._told_uid = max(self._told_uid, last)
         if group.items and first <= last:
-            plan = plan_of(group.items, uid_only=session.enabled.uid_only)
+            plan = unasked_plan(group.items, session.enabled)
             with suppress(UnknownEncoding):  # such an item is not told
                 await send(session, plan, [(first, last)])
 

@@ -146,7 +146,7 @@ async def expunge(session: Session, command: commands.Expunge) -> None:
     if limit:  # there is one code only: HIGHESTMODSEQ comes untagged
         await session.ok(command.tag, "The newest of them.", limit)
         return
-    session.write(await selected.refresh(expunges=True))
+    await selected.refresh(session.write, expunges=True)
     selected.owed = False
     code = b"HIGHESTMODSEQ %d" % selected.synced  # RFC 7162 §3.2.7, §3.2.9
     session.tagged(command.tag, b"OK", "Done.", code)

@@ -17,7 +17,7 @@ from pyeonji.protocol.imap.responses import RECENT
 from pyeonji.protocol.imap.sequences import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pyeonji.base.ids import AccountId, MailboxId, ModSeq, Uid, UidValidity
     from pyeonji.mra.imap.enabled import Enabled
@@ -206,10 +206,11 @@ class Selected:
         self.view.remove(known)
         return responses.vanished(runs(known))
 
-    async def refresh(self, *, expunges: bool) -> bytes:
-        """What happened since the last look, as untagged responses.
+    async def refresh(self, write: Callable[[bytes], None], *, expunges: bool) -> None:
+        """Tell what happened since the last look, as untagged responses.
 
         Args:
+            write: is given the octets.
             expunges: EXPUNGE responses may be sent now.
 
         Raises:
@@ -220,12 +221,15 @@ class Selected:
         if changes.gone:
             raise Gone
         if not self.contexts:
-            return await self._apply(changes, expunges=expunges)
+            write(await self._apply(changes, expunges=expunges))
+            return
         # numbers of what goes are those before EXPUNGE, of what comes those
         # after EXISTS (RFC 5267 §4.3.3, §4.3.4)
-        before, after = await self.contexts.follow(self, changes)
-        told = await self._apply(changes, expunges=expunges)
-        return before + told + after(self)
+        followed = await self.contexts.follow(self, changes)
+        before = followed.before(self)
+        write(before + await self._apply(changes, expunges=expunges))
+        await followed.show()
+        write(followed.after(self))
 
     async def _apply(self, changes: Changes, *, expunges: bool) -> bytes:
         if changes.vanished and not self.vanished:

@@ -220,9 +220,7 @@ class Session:
             self.tell_mod_seq()
             return
         await places.recheck(self)
-        told = await selected.refresh(expunges=expunges)
-        if told:
-            self.connection.write(told)
+        await selected.refresh(self.connection.write, expunges=expunges)
         self.tell_mod_seq()
 
     def tell_mod_seq(self) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
+from bisect import bisect_right
 from functools import lru_cache
-from itertools import compress
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mra.imap.looking import PORTION, spans
+from pyeonji.mra.imap.uid_map import UidMap
 from pyeonji.protocol.imap.commands import SortKey
+from pyeonji.protocol.imap.sequences import runs
 from pyeonji.storage.mailboxes import Column
 
 if TYPE_CHECKING:
@@ -107,11 +110,17 @@ async def gather(
 ) -> Columns:
     """Columns of ascending uids as lists; the first of them is UID.
 
-    Uids that are gone by now are left out.
+    Uids that are gone by now are left out; those that the client has not heard
+    of yet are not.
     """
     found: list[list[Any]] = [[] for _ in wanted]
     view = selected.view
-    for portion in view.split(spans(view, uids), PORTION):
+    heard = bisect_right(uids, view.last)
+    new = UidMap(uids[heard:])
+    for portion in chain(
+        view.split(spans(view, uids[:heard]), PORTION),
+        new.split(list(runs(uids[heard:])), PORTION),
+    ):
         more = await selected.account.columns(selected.mailbox_id, portion, wanted)
         for column, values in zip(found, more, strict=True):
             column.extend(values)

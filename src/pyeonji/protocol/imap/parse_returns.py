@@ -6,9 +6,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.protocol.imap.commands.searching import ALL_RESULTS, ReturnOption, Returns
+from pyeonji.protocol.imap.parse_fetch import item_list
 from pyeonji.protocol.imap.tokens import BadSyntax
 
 if TYPE_CHECKING:
+    from pyeonji.protocol.imap.commands import FetchItem
     from pyeonji.protocol.imap.tokens import Arguments
 
 _RANGE: Final = re.compile(
@@ -16,6 +18,7 @@ _RANGE: Final = re.compile(
     rb"|(-[1-9][0-9]{0,9}):(-[1-9][0-9]{0,9})(?![0-9])"
 )
 _LARGEST: Final = 0xFFFFFFFF
+_BRACKET: Final = 0x28
 
 
 def returns_of(arguments: Arguments) -> Returns | None:
@@ -29,6 +32,7 @@ def returns_of(arguments: Arguments) -> Returns | None:
     arguments.expect(b"(")
     options: set[ReturnOption] = set()
     partial = None
+    items: tuple[FetchItem, ...] = ()
     while not arguments.take(b")"):
         if options:
             arguments.space()
@@ -38,10 +42,22 @@ def returns_of(arguments: Arguments) -> Returns | None:
                 raise BadSyntax("PARTIAL twice")
             arguments.space()
             partial = partial_range(arguments)
+        elif option is ReturnOption.UPDATE:
+            items = _items(arguments) or items
         options.add(option)
     if partial is not None and ReturnOption.ALL in options:
         raise BadSyntax("PARTIAL together with ALL")  # RFC 5267 §4.4
-    return Returns(frozenset(options), partial) if options else ALL_RESULTS
+    return Returns(frozenset(options), partial, items) if options else ALL_RESULTS
+
+
+def _items(arguments: Arguments) -> tuple[FetchItem, ...]:
+    """[[SP] "(" fetch-att *(SP fetch-att) ")"] (RFC 5465 §7, §8)."""
+    before = arguments.mark()
+    arguments.take(b" ")  # the example has a space, the grammar has none
+    if arguments.peek() == _BRACKET:
+        return item_list(arguments)
+    arguments.reset(before)
+    return ()
 
 
 def _option(arguments: Arguments) -> ReturnOption:

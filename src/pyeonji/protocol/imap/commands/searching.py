@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pyeonji.protocol.imap.commands.base import Command
 
 if TYPE_CHECKING:
+    from pyeonji.protocol.imap.commands.messages import FetchItem
     from pyeonji.protocol.imap.search_keys import Key
 
 
@@ -28,10 +29,14 @@ class ReturnOption(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """The list after RETURN; `partial` as written, negative from the end."""
+    """The list after RETURN; `partial` as written, negative from the end.
+
+    `items` are to be told of new messages that come to the result (RFC 5465 §7).
+    """
 
     options: frozenset[ReturnOption]
     partial: tuple[int, int] | None = None
+    items: tuple[FetchItem, ...] = ()
 
     def __contains__(self, option: ReturnOption) -> bool:
         """Whether it was asked for."""
