@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.patience import until
+
 from pyeonji.base.clock import Clock
 from pyeonji.message.prepare import Prepared, prepare
 from pyeonji.protocol.sasl.steps import ScramKeys
@@ -76,6 +78,11 @@ class World:
     store: Store
     account: Account
     mail: EmbeddedAccount
+
+    async def is_tidy(self) -> None:
+        """Return when what was removed is gone from the file, too."""
+        left = "SELECT count(*) FROM garbage"
+        await until(lambda: not self.mail.file.reader.execute(left).get)
 
 
 @dataclass

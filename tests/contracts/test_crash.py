@@ -18,17 +18,24 @@ ROOT = Path(__file__).parents[2]
 ROUNDS = 6
 
 
-def run_worker(data: Path, seconds: float | None) -> list[list[str]]:
-    """What a worker said before it was killed (or ended by itself)."""
+def run_worker(data: Path, lines: int | None, seconds: float = 0) -> list[list[str]]:
+    """What a worker said before it was killed (or ended by itself).
+
+    Args:
+        data: its folder.
+        lines: it says so many about its work, then it is killed; None: never.
+        seconds: and so long after them.
+    """
     arguments = [sys.executable, "-m", "tests.contracts.crash_worker", str(data)]
-    if seconds is None:
+    if lines is None:
         arguments.append("once")
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, cwd=ROOT)
     assert process.stdout is not None
-    if seconds is not None:
+    if lines is not None:
         said = [process.stdout.readline()]
         while said[-1] not in {b"ready\n", b""}:
             said.append(process.stdout.readline())
+        said += [process.stdout.readline() for _ in range(lines)]
         time.sleep(seconds)
         process.kill()
     else:
@@ -36,7 +43,7 @@ def run_worker(data: Path, seconds: float | None) -> list[list[str]]:
     said += process.stdout.read().splitlines(keepends=True)
     process.stdout.close()
     process.wait()
-    assert seconds is not None or process.returncode == 0
+    assert lines is not None or process.returncode == 0
     return [line.decode().split() for line in said if line.endswith(b"\n")]
 
 
@@ -53,7 +60,8 @@ def test_nothing_is_lost_and_nothing_twice(engine: Engine) -> None:
     appended: set[int] = set()
     for number in range(ROUNDS + 1):
         last = number == ROUNDS
-        for line in run_worker(engine.data, None if last else chance.random() * 0.3):
+        lines = None if last else chance.randrange(1, 120)
+        for line in run_worker(engine.data, lines, chance.random() * 0.02):
             match line:
                 case ["A", letter_id]:
                     accepted.add(letter_id)

@@ -14,6 +14,7 @@ from tests.contracts.engines import (
     letter,
     new_message,
 )
+from tests.patience import until
 
 from pyeonji.base.ids import MailboxId, ModSeq, Uid
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
@@ -113,11 +114,11 @@ def test_threads_go_with_their_messages(engine: Engine) -> None:
         await w.mail.append(box, [linked("a"), linked("b", "a"), linked("c")])
         first = (await threads(w.mail, box))[0]
         await w.mail.remove(box, [Uid(1)])
-        await asyncio.sleep(0.1)
+        await w.is_tidy()
         await w.mail.append(box, [linked("d", "a")])
         assert (await threads(w.mail, box))[-1] == first
         await w.mail.remove(box, [Uid(2), Uid(4)])
-        await asyncio.sleep(0.1)
+        await w.is_tidy()
         await w.mail.append(box, [linked("e", "a")])
         assert (await threads(w.mail, box))[-1] != first
 
@@ -192,13 +193,13 @@ def test_rights_and_annotations(engine: Engine) -> None:
         }  # fmt: skip
         await w.mail.annotate(box, {"/PRIVATE/comment": None, "/none": None})
         assert await w.mail.annotations(box) == {"/shared/x": b""}
-        await asyncio.sleep(0.05)
+        await until(lambda: told)
         assert set(told) == {frozenset({box})}
         told.clear()
         await w.mail.annotate(None, {"/private/v": b"1"})
         assert await w.mail.annotations(None) == {"/private/v": b"1"}
         await w.mail.subscribe("team", wanted=True)
-        await asyncio.sleep(0.05)
+        await until(lambda: told)
         assert set(told) == {frozenset()}
         end()
         await w.mail.rename(box, "new")
@@ -245,10 +246,7 @@ def test_another_process_is_told(engine: Engine) -> None:
             w.mail.watch(told.append)
             await mail.set_rights(box, "anyone", "l")
             await mail.subscribe("x", wanted=True)
-            for _ in range(40):
-                if len(told) > 1:
-                    break
-                await asyncio.sleep(0.05)
+            await until(lambda: len(told) > 1)
             assert set(told) == {frozenset({box}), frozenset()}
         finally:
             await there.close()

@@ -14,6 +14,7 @@ from tests.contracts.engines import (
     letter,
     new_message,
 )
+from tests.patience import until
 
 from pyeonji.base.ids import ModSeq
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
@@ -188,11 +189,7 @@ def test_large_messages_are_files_shared_and_removed(engine: Engine) -> None:
     async def until_it_is_gone(w: World) -> None:
         """Rubbish goes a little later, also after a restart."""
         await w.mail.usage()
-        for _ in range(200):
-            if not blobs():
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(blobs())
+        await until(lambda: not blobs(), blobs)
 
     engine.run(test)
     engine.run(until_it_is_gone)
@@ -424,10 +421,7 @@ def test_watchers_are_told(engine: Engine) -> None:
         other = await engine.open(worker=1)
         await other.mail.deliver(delivery(w.account, 5))
         await other.directory.add_account("lee@example.test", CREDENTIALS)
-        for _ in range(100):
-            if told:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: frozenset({box}) in told)
         await other.close()
         assert frozenset({box}) in told
         assert (await w.mail.mailbox("INBOX")).exists == 2

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.contracts.engines import Engine, World, letter, new_letter
+from tests.patience import until
 
 from pyeonji.base.events import Happening, LetterEvent
 from pyeonji.base.limits import SMALL_BLOB_OCTETS
@@ -148,11 +149,7 @@ def test_the_office_changes_queues(engine: Engine) -> None:
         events = [e.kind for e in await office.trace(ids[2])]
         assert events == [Happening.QUEUED, Happening.REMOVED]
         assert (await office.octets(ids[0])).whole().endswith(letter(0))
-        for _ in range(200):
-            if told:
-                break
-            await asyncio.sleep(0.01)
-        assert told
+        await until(lambda: told)
         await command_line.close()
 
     engine.run(test)
@@ -303,7 +300,7 @@ def test_times_of_a_clock_that_was_wrong_are_mended(engine: Engine) -> None:
         queue = w.store.queue
         assert len(await queue.due_lanes(time.time(), 9)) == 1
         found: list[QueuedLetter] = []
-        for _ in range(300):  # looked at when the queue is quiet
+        for _ in range(6000):  # looked at when the queue is quiet
             if found := await queue.load(due_before=time.time(), limit=9):
                 break
             await asyncio.sleep(0.01)

@@ -161,7 +161,7 @@ class House:
     async def inbox(self, account: Account, name: str = "INBOX") -> list[bytes]:
         """What stands in a mailbox, once nothing is under way."""
         await asyncio.sleep(0.02)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.runner.idle()
         opened = await self.store.mail.account(account.id)
         box = await opened.mailbox(name)
@@ -209,7 +209,7 @@ class Client:
         """One reply, all its lines."""
         lines = []
         while True:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 line = (await self.reader.readline()).decode()
             lines.append(line.rstrip("\r\n"))
             if line[3:4] != "-":

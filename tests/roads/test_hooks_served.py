@@ -6,10 +6,10 @@ import imaplib
 import json
 import smtplib
 import threading
-import time
 from http.server import HTTPServer
 from pathlib import Path
 
+from tests.patience import wait_until
 from tests.roads.test_webhooks import SECRET, Listener
 from tests.running import HOST, PASSWORD, Server
 
@@ -76,9 +76,7 @@ events = ["bounced"]
             )
             assert b"multipart/report" in report
             assert b"Subject: one" in letter
-            deadline = time.monotonic() + 10
-            while not Listener.told and time.monotonic() < deadline:
-                time.sleep(0.05)
+            wait_until(lambda: Listener.told)
     finally:
         web.shutdown()
         thread.join()

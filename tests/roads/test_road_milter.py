@@ -256,7 +256,7 @@ def test_one_that_breaks_the_protocol_or_is_slow(tmp_path: Path) -> None:
         await (await bring(house)).close()
         assert len(await house.inbox(house.kim)) == 1
 
-    with_milter(tmp_path, scene, end_s=0.3)
+    with_milter(tmp_path, scene, end_s=1.5)
 
 
 def test_a_body_may_be_replaced_where_that_is_allowed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 ADDRESS = "kim@example.test"
 PASSWORD = "secret"
-WAIT_S = 5.0
+WAIT_S = 60.0
 
 
 class Talker(ABC):

@@ -120,7 +120,7 @@ def test_idle_tells_at_once() -> None:
             inbox.id,
             [NewMessage(content=LETTER, prepared=prepare(LETTER), internal_date=1)],
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while b"* 1 EXISTS" not in (heard := await client.hear()):
                 assert heard == b""
                 await asyncio.sleep(0.01)

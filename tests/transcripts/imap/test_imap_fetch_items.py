@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 
+import pytest
 from tests.transcripts.imap.imap_play import play, stage
+
+from pyeonji.base.clock import SystemClock
 
 LETTER = "Subject: hi\n\nSome text."
 
@@ -100,7 +103,7 @@ def test_previews_of_other_scripts_and_of_nothing() -> None:
     )
 
 
-def test_save_dates_of_copies() -> None:
+def test_save_dates_of_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy has a date of its own, the original keeps its (RFC 8514 §3)."""
 
     async def run() -> None:
@@ -110,7 +113,8 @@ def test_save_dates_of_copies() -> None:
             await client.ask(b"a APPEND INBOX {14+}\r\nSubject: one\r\n\r\n")
             await client.ask(b"b SELECT INBOX\r\n")
             before = await client.ask(b"c FETCH 1 SAVEDATE\r\n")
-            await asyncio.sleep(1.1)  # storage has the time of the machine
+            now = SystemClock().time()  # storage has the time of the machine
+            monkeypatch.setattr(SystemClock, "time", lambda _: now + 2)
             await client.ask(b"d COPY 1 Drafts\r\n")
             assert await client.ask(b"c FETCH 1 SAVEDATE\r\n") == before
             await client.ask(b"e SELECT Drafts\r\n")

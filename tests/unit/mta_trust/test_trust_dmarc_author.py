@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.patience import cpu_time_below
 
 from pyeonji.mta.trust.dmarc_author import MAX_DOMAINS, author_of
 
@@ -113,7 +112,6 @@ def test_any_header_has_an_author_or_a_problem(header: bytes) -> None:
 )
 def test_time_is_linear(piece: bytes) -> None:
     header = b"From: a@one.test\r\n" + piece * (200_000 // len(piece)) + b"\r\nFrom:"
-    began = time.perf_counter()
-    author_of(header)
-    author_of(b"From: " + piece * (200_000 // len(piece)))
-    assert time.perf_counter() - began < 2.0
+    with cpu_time_below(5.0):
+        author_of(header)
+        author_of(b"From: " + piece * (200_000 // len(piece)))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from tests.patience import cpu_time_below
 
 from pyeonji.mta.trust.results import MAX_VALUE, read_results, without_claims
 
@@ -30,10 +29,9 @@ def test_long_values_are_read_at_once(piece: bytes) -> None:
     """One such field once took a minute."""
     value = b"x; a=b " + piece * (MAX_VALUE // len(piece))
     header = (b"Authentication-Results: " + value + b"\r\n") * 3
-    began = time.process_time()
-    read_results(value)
-    without_claims(header, frozenset({"mx.example.test"}))
-    assert time.process_time() - began < 2.0
+    with cpu_time_below(5.0):
+        read_results(value)
+        without_claims(header, frozenset({"mx.example.test"}))
 
 
 def test_properties_are_found_where_words_begin() -> None:

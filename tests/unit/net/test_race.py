@@ -48,13 +48,13 @@ def test_the_first_is_left_its_time() -> None:
 def test_a_silent_one_costs_the_delay_only() -> None:
     winner, begun, took = run({"a": 30, "b": 0.01}, 0.05)
     assert (winner, begun) == ("b", ["a", "b"])
-    assert took < 5
+    assert took < 15
 
 
 def test_after_a_failure_the_next_is_called_at_once() -> None:
     winner, _, took = run({"a": -0.01, "b": 0.01}, 30)
     assert winner == "b"
-    assert took < 5
+    assert took < 15
 
 
 def test_a_slow_one_may_still_win() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.patience import cpu_time_below
 
 from pyeonji.storage.errors import BadMailboxName
 from pyeonji.storage.names import (
@@ -73,10 +72,9 @@ def test_inbox_has_no_case() -> None:
 
 
 def test_long_names_are_nobody_and_take_no_time() -> None:
-    began = time.process_time()
     long = "xn--" + "a9" * 200_000
-    assert canonical_domain(long) == long
-    assert time.process_time() - began < 0.5
+    with cpu_time_below(2.0):
+        assert canonical_domain(long) == long
     kim = "kim@example.test"
     assert canonical(kim + "." * MAX_ADDRESS + "evil.test") != kim
     assert canonical(kim + "." * MAX_ADDRESS) != kim
