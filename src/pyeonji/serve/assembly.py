@@ -51,6 +51,7 @@ from pyeonji.serve.reporting import dmarc_reporter, tls_reporter
 from pyeonji.serve.websites import Websites
 from pyeonji.storage.embedded import Store, open_store
 from pyeonji.storage.names import canonical_domain
+from pyeonji.storage.queue import JourneyLimits
 from pyeonji.storage.tokens import KeysRefused, TokenOptions, TokenVerifier
 
 if TYPE_CHECKING:
@@ -169,6 +170,11 @@ class Station:
             worker=start.number,
             workers=start.workers,
             clock=clock,
+            kept=JourneyLimits(
+                kept_s=start.configuration.queue.journeys_s,
+                octets=start.configuration.queue.journeys_octets
+                // max(start.workers, 1),
+            ),
         )
         return cls(start, store, contexts, clock)
 

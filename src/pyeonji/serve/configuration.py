@@ -130,6 +130,8 @@ class QueueSettings:
     expire_s: float = 5 * 86400.0
     suppress_s: float = 7 * 86400.0  # addresses that don't exist; 0: not remembered
     max_hold_s: float = 30 * 86400.0  # HOLDFOR, HOLDUNTIL; 0: not offered
+    journeys_s: float = 30 * 86400.0  # how long `pyeonji trace` knows of a letter
+    journeys_octets: int = 2 << 30  # and how much of them is kept, of all workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +320,8 @@ class _Reader:
             expire=duration_s,
             max_hold=_duration_or_none,
             suppress=_duration_or_none,
+            journeys=duration_s,
+            journeys_size=octets,
         )
         limits = self._table(
             wanted.pop("limits", {}),
@@ -351,7 +355,7 @@ class _Reader:
             pop3=self._pop3(wanted.pop("pop3", {})),
             dns_servers=dns.get("servers", ()),
             dns_validating=dns.get("validating", False),
-            queue=QueueSettings(**{f"{key}_s": value for key, value in queue.items()}),
+            queue=_queue_settings(queue),
             limits=LimitSettings(**limits),
             log=LogSettings(**log),
             trust=read_trust(self._table, wanted.pop("trust", {}), wanted["hostname"]),
@@ -500,6 +504,13 @@ class _Reader:
             except ValueRefused as refused:
                 raise ValueRefused(str(refused), (*where, key)) from None
         return read_values
+
+
+def _queue_settings(wanted: dict[str, Any]) -> QueueSettings:
+    renamed = {"journeys_size": "journeys_octets"}
+    return QueueSettings(
+        **{renamed.get(key, f"{key}_s"): value for key, value in wanted.items()}
+    )
 
 
 def _check_protocol(protocol: str, where: tuple[str | int, ...]) -> None:

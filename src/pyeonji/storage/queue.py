@@ -189,6 +189,35 @@ ALL_LETTERS: Final = LetterFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceFilter:
+    """Whose journeys are meant: those for which all that is said is so.
+
+    `what` is a letter's id, a Message-ID with or without its brackets, an address
+    or a domain of the sender or a recipient; `sender` and `recipient` are an
+    address or a domain. Recipients are also known by what the sender wrote, where
+    an alias led elsewhere.
+    """
+
+    what: str = ""
+    sender: str = ""
+    recipient: str = ""
+    since: float | None = None  # accepted then or later, Unix seconds
+    until: float | None = None  # accepted before
+    limit: int = 100  # letters, the latest ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyLimits:
+    """How long journeys are kept after their end, and how much of them.
+
+    What is old goes some thousands at a time, or a day's: a little later.
+    """
+
+    kept_s: float = 30 * 86400.0
+    octets: int = 2 << 30  # of one queue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainSummary:
     """A line of `pyeonji queue summary`: what waits for a domain."""
 
@@ -353,9 +382,8 @@ class QueueOffice(Protocol):
     async def remove(self, letter_ids: Sequence[LetterId]) -> int:
         """Drop letters without telling anyone; their journey says so."""
 
-    async def trace(self, what: str) -> list[LetterEvent]:
-        """Events of letters, oldest first.
+    async def trace(self, which: str | TraceFilter) -> list[LetterEvent]:
+        """Events of letters, in the order in which these were accepted.
 
-        `what` is a letter's id, its Message-ID, or an address among sender and
-        recipients (then of the latest hundred letters).
+        A text is the `what` of a filter.
         """

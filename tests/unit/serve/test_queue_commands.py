@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pyeonji.serve.cli import app
+from pyeonji.serve.commands.trace import moment
 from pyeonji.storage.embedded import open_store
+from pyeonji.storage.errors import NoSuchLetter
 from pyeonji.storage.queue import Lane, NewLetter, Recipient
 
 
@@ -116,3 +119,46 @@ def test_a_trace_answers_first(desk: Desk) -> None:
     assert "\x1b" not in text
     assert "queued" in journey[0]
     assert json.loads(desk.say("trace", "a@far.test", "--json"))[0]["event"] == "queued"
+
+
+def test_a_trace_by_sender_recipient_and_time(desk: Desk) -> None:
+    """All that is said must be so; one that says nothing is refused."""
+
+    def traced(*words: str) -> list[str]:
+        events = json.loads(desk.say("trace", *words, "--json"))
+        return [event["to"] for event in events]
+
+    assert traced("--to", "far.test") == ["a@far.test", "b@far.test"]
+    assert traced("--from", "kim1@example.test", "--to", "far.test") == ["b@far.test"]
+    assert len(traced("--since", "1h")) == 5
+    assert traced("near.test", "--limit", "1") == ["e@near.test"]
+    assert "--limit" in desk.say("trace", "near.test", "--limit", "1")
+    with pytest.raises(NoSuchLetter, match="after 30 days"):
+        CliRunner().invoke(
+            app,
+            ["--config", str(desk.config), "trace", "--until", "1h"],
+            catch_exceptions=False,
+        )
+    assert "say which letter" in desk.say("trace", code=2)
+    assert "no time" in desk.say("trace", "--since", "soon", code=2)
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("", None),
+        ("90s", 1_795_000_000.0 - 90),
+        ("2 h", 1_795_000_000.0 - 7200),
+        ("2026-11-18T11:06:40+00:00", 1_795_000_000.0),
+        ("2026-11-18 20:06:40+09:00", 1_795_000_000.0),
+    ],
+)
+def test_times_as_people_write_them(said: str, means: float | None) -> None:
+    assert moment(said, 1_795_000_000.0) == means
+
+
+def test_a_time_of_day_is_today() -> None:
+    now = datetime(2026, 11, 18, 12, 30).astimezone()
+    day = datetime(2026, 11, 18).astimezone()
+    for said in ("2026-11-18", "00:00", "00:00:00"):
+        assert moment(said, now.timestamp()) == day.timestamp()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pyeonji.base.events import Happening, LetterEvent
-from pyeonji.base.ids import LetterId, base32
+from pyeonji.base.ids import LetterId
 from pyeonji.storage.content import BlobFile, Content, StoredOctets
-from pyeonji.storage.embedded import lanes
+from pyeonji.storage.embedded import journeys, lanes
 from pyeonji.storage.embedded.octets import compress, decompress, map_file
 from pyeonji.storage.embedded.sqlite import Database, one, transaction
 from pyeonji.storage.errors import NoSuchLetter
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+AT_ONCE: Final = 1000
+"""Letters that are looked through at a time."""
+
 TOO_FAR_S: Final = 60 * 86400.0
 """No letter is put off so long by its schedule."""
-
-JOURNEYS_KEPT_S: Final = 30 * 86400
 
 MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
     """
@@ -82,6 +83,7 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
     ) WITHOUT ROWID;
     CREATE INDEX lanes_due ON lanes (until);
     """,
+    journeys.MIGRATION,
 )
 
 COLUMNS: Final = 19
@@ -222,15 +224,13 @@ def _refuse(connection: Database, job: Refuse) -> None:
             **letter.facts,
         },
     )
-    connection.execute(
-        "INSERT OR IGNORE INTO journeys VALUES (?, ?, ?, ?, ?)",
-        (
-            job.id,
-            letter.reverse_path,
-            " ".join(addresses),
-            letter.message_id,
-            _json([event]),
-        ),
+    journeys.keep(
+        connection,
+        job.id,
+        letter.reverse_path,
+        known_as(letter.recipients),
+        letter.message_id,
+        [event],
     )
 
 
@@ -292,19 +292,26 @@ def end_journey(
     files: list[str],
 ) -> None:
     """Keep the journey of a letter whose row was just removed."""
-    addresses = " ".join(r.address for r in _recipients.decode(row[2]))
-    connection.execute(
-        "INSERT OR REPLACE INTO journeys VALUES (?, ?, ?, ?, ?)",
-        (row[0], row[1], addresses, row[3], _json([*journey(row), *events])),
-    )
+    recipients = _recipients.decode(row[2])
+    whole = [*_journey(row, recipients), *events]
+    journeys.keep(connection, row[0], row[1], known_as(recipients), row[3], whole)
     if row[8]:
         files.append(row[0])
 
 
-def journey(row: tuple[Any, ...]) -> list[LetterEvent]:
+def known_as(recipients: Sequence[Recipient]) -> dict[str, None]:
+    """Addresses by which a letter is found: also those that aliases led from."""
+    names = dict.fromkeys(one_.address for one_ in recipients)
+    names.update((one_.accepted, None) for one_ in recipients if one_.accepted)
+    return names
+
+
+def _journey(
+    row: tuple[Any, ...], recipients: Sequence[Recipient]
+) -> list[LetterEvent]:
     """Events of a letter that is still in the queue, from its traced columns."""
-    letter_id, reverse_path, recipients, message_id, at, size, facts, events, _ = row
-    addresses = [r.address for r in _recipients.decode(recipients)]
+    letter_id, reverse_path, _, message_id, at, size, facts, events, _ = row
+    addresses = [r.address for r in recipients]
     queued = LetterEvent(
         letter_id=LetterId(letter_id),
         at=at,
@@ -321,6 +328,32 @@ def journey(row: tuple[Any, ...]) -> list[LetterEvent]:
 
 
 # -- reading
+
+
+def trace(connection: Database, search: journeys.Search) -> list[journeys.Found]:
+    """Letters still in the queue that are meant, the latest, with their events.
+
+    They are looked through one by one: they have no index but their ids.
+    """
+    found: list[journeys.Found] = []
+    exact = one(connection, "SELECT id FROM letters WHERE id = ?", (search.letter,))
+    low, high = (exact[0], exact[0] + "~") if exact else (search.low, search.high)
+    while len(found) < search.limit:
+        rows = connection.execute(
+            f"SELECT {TRACED} FROM letters WHERE id >= ? AND id < ?"  # noqa: S608 - fixed names
+            " ORDER BY id DESC LIMIT ?",
+            (low, high, AT_ONCE),
+        ).fetchall()
+        for row in rows:
+            recipients = _recipients.decode(row[2])
+            names = "\n".join(known_as(recipients))
+            if search.means((0, row[0], row[1], names, row[3])):
+                found.append((row[0], _journey(row, recipients)))
+        if len(rows) < AT_ONCE:
+            break
+        high = rows[-1][0]
+    return found[: search.limit]
+
 
 _LETTER: Final = (
     "SELECT id, reverse_path, recipients, size, body_type, smtputf8, ret, envid,"
@@ -462,12 +495,6 @@ def mend_times(connection: Database, now: float) -> int:
     return count
 
 
-def prune_journeys(connection: Database, now: float) -> None:
-    """Forget journeys of letters accepted more than 30 days ago."""
-    oldest = base32(max(int((now - JOURNEYS_KEPT_S) * 1000), 0), 9)
-    connection.execute("DELETE FROM journeys WHERE letter < ?", (oldest,))
-
-
 def adopt(
     orphan: Database,
     orphan_folder: Path,
@@ -482,7 +509,7 @@ def adopt(
     for (name,) in orphan.execute("SELECT id FROM letters WHERE octets IS NULL"):
         with contextlib.suppress(FileExistsError):
             (spool_folder / name).hardlink_to(orphan_folder / name)
-    for table, width in (("letters", COLUMNS), ("lanes", 5), ("journeys", 5)):
+    for table, width in (("letters", COLUMNS), ("lanes", 5)):
         rows = orphan.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - fixed names
         with transaction(connection):
             connection.executemany(
@@ -491,3 +518,4 @@ def adopt(
             )
         with transaction(orphan):
             orphan.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
+    journeys.adopt(orphan, connection)

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 from dataclasses import replace
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from pyeonji.base.events import Happening, LetterEvent
-from pyeonji.storage.embedded import finding, lanes, letters
+from pyeonji.storage.embedded import finding, journeys, lanes, letters
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
@@ -20,7 +21,7 @@ from pyeonji.storage.embedded.sqlite import (
     transaction,
 )
 from pyeonji.storage.errors import NoSuchLetter
-from pyeonji.storage.names import canonical, canonical_domain, domain_of
+from pyeonji.storage.names import canonical_domain, domain_of
 from pyeonji.storage.queue import (
     ALL_LETTERS,
     DomainSummary,
@@ -29,6 +30,7 @@ from pyeonji.storage.queue import (
     RecipientState,
     Summary,
     Totals,
+    TraceFilter,
 )
 
 if TYPE_CHECKING:
@@ -39,9 +41,6 @@ if TYPE_CHECKING:
     from pyeonji.base.clock import Clock
     from pyeonji.base.ids import LetterId
     from pyeonji.storage.content import StoredOctets
-
-MAX_TRACED: Final = 100
-"""Letters that a trace by address shows, the latest ones."""
 
 PAGE: Final = 500
 """Letters that are changed in one transaction; the server can write in between."""
@@ -314,39 +313,19 @@ class EmbeddedOffice:
             path.unlink(missing_ok=True)
         return count
 
-    async def trace(self, what: str) -> list[LetterEvent]:
+    async def trace(self, which: str | TraceFilter) -> list[LetterEvent]:
         """See QueueOffice."""
+        meant = TraceFilter(what=which) if isinstance(which, str) else which
+        search = journeys.Search.of(meant)
 
         def work() -> list[LetterEvent]:
-            found: list[tuple[str, list[LetterEvent]]] = []
+            found: list[journeys.Found] = []
             for _, path in self._files():
                 with self._open(path) as connection:
-                    found += _traced(connection, what.strip())
-            found.sort(key=lambda item: item[0])
-            return [event for _, events in found[-MAX_TRACED:] for event in events]
+                    found += letters.trace(connection, search)
+                    found += journeys.find(connection, search)
+            found.sort(key=itemgetter(0))
+            return [event for _, events in found[-search.limit :] for event in events]
 
         events: list[LetterEvent] = await self._in_thread(work)
         return events
-
-
-def _traced(connection: Database, what: str) -> list[tuple[str, list[LetterEvent]]]:
-    """Letters and journeys that a trace means, with their events."""
-    address = canonical(what)
-    meant = (
-        "{0} = ?1 OR message_id = ?1 OR message_id = '<' || ?1 || '>'"
-        " OR lower(reverse_path) = ?2 OR {1} ORDER BY {0} DESC LIMIT ?3"
-    )
-    bindings = (what, address, MAX_TRACED)
-    here = connection.execute(
-        f"SELECT {letters.TRACED} FROM letters WHERE "  # noqa: S608 - fixed names
-        + meant.format("id", "instr(recipients, '\"address\":\"' || ?2 || '\"')"),
-        bindings,
-    ).fetchall()
-    ended = connection.execute(
-        "SELECT letter, events FROM journeys WHERE "  # noqa: S608 - fixed pieces
-        + meant.format("letter", "instr(' ' || recipients || ' ', ' ' || ?2 || ' ')"),
-        bindings,
-    ).fetchall()
-    return [(row[0], letters.journey(row)) for row in here] + [
-        (letter_id, _events.decode(events)) for letter_id, events in ended
-    ]

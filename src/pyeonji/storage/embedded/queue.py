@@ -17,7 +17,7 @@ import apsw
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.base.ids import LetterId, letter_ids
 from pyeonji.storage.content import BlobFile
-from pyeonji.storage.embedded import lanes, letters
+from pyeonji.storage.embedded import journeys, lanes, letters
 from pyeonji.storage.embedded.letters import MIGRATIONS, QueueJob
 from pyeonji.storage.embedded.octets import SpoolFile
 from pyeonji.storage.embedded.sqlite import (
@@ -42,12 +42,14 @@ if TYPE_CHECKING:
     from pyeonji.base.clock import Clock
     from pyeonji.base.events import LetterEvent
     from pyeonji.storage.content import Content, Spool, StoredOctets
-    from pyeonji.storage.queue import Lane, NewLetter, Recipient
+    from pyeonji.storage.queue import JourneyLimits, Lane, NewLetter, Recipient
 
 POLL_S: Final = 1.0
 """How often an idle queue looks whether another process wrote to it."""
 
-PRUNE_S: Final = 3600.0
+MEND_S: Final = 3600.0
+"""How often times are looked at that a wrong clock may have written."""
+
 OWN_IDS: Final = 512
 CHECKPOINT_PAGES: Final = 4000
 CACHE_KIB: Final = 8192
@@ -59,13 +61,20 @@ class EmbeddedQueue:
     """See Queue."""
 
     def __init__(
-        self, folder: Path, worker: int, clock: Clock, mailbag: Mailbag, pool: Executor
+        self,
+        folder: Path,
+        worker: int,
+        clock: Clock,
+        mailbag: Mailbag,
+        pool: Executor,
+        kept: JourneyLimits,
     ) -> None:
         self.path = folder / f"{worker}.db"
         self.spool_folder = folder / str(worker)
         self._clock = clock
         self._mailbag = mailbag
         self._pool = pool
+        self._kept = kept
         with errors_named():
             make_folder(self.spool_folder)
         self._reader = self._connect()
@@ -262,19 +271,22 @@ class EmbeddedQueue:
 
     def _work(self) -> None:
         version = data_version(self._writer)
-        pruned_at = -PRUNE_S
+        tended_at = mended_at = -MEND_S
         while True:
             jobs, ended = self._next_jobs()
             if jobs:
                 self._transact(jobs)
             if ended:
                 return
-            if not jobs:
-                version = self._look_for_others(version)
-                now = self._clock.monotonic()
-                if now - pruned_at >= PRUNE_S:
-                    pruned_at = now
-                    self._prune()
+            now = self._clock.monotonic()
+            if jobs and now - tended_at < POLL_S:
+                continue
+            tended_at = now
+            version = self._look_for_others(version)
+            if now - mended_at >= MEND_S:
+                mended_at = now
+                self._mend_times()
+            self._tend(busy=bool(jobs))
 
     def _next_jobs(self) -> tuple[list[_Asked], bool]:
         """All that waits; after a second without anything, nothing."""
@@ -297,17 +309,26 @@ class EmbeddedQueue:
             self._mailbag.put(self.changed_elsewhere)
         return now
 
-    def _prune(self) -> None:
+    def _mend_times(self) -> None:
         try:
-            with errors_named():
-                now = self._clock.time()
-                letters.prune_journeys(self._writer, now)
-                with transaction(self._writer):
-                    mended = letters.mend_times(self._writer, now)
+            with errors_named(), transaction(self._writer):
+                mended = letters.mend_times(self._writer, self._clock.time())
             if mended:
                 self._mailbag.put(self.changed_elsewhere)
         except StorageUnavailable:
             return  # tried again in an hour
+
+    def _tend(self, *, busy: bool) -> None:
+        """Look after the journeys: one step, or all that is due while it is quiet."""
+        try:
+            with errors_named():
+                while journeys.tend(
+                    self._writer, self._clock.time(), self._kept, busy=busy
+                ):
+                    if busy or not self._jobs.empty():
+                        return
+        except StorageUnavailable:
+            return  # tried again in a second
 
     def _transact(self, jobs: list[_Asked]) -> None:
         results: list[Any] = []

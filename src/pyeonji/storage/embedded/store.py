@@ -30,6 +30,7 @@ from pyeonji.storage.embedded.suppressions import EmbeddedSuppressions
 from pyeonji.storage.embedded.threads import Mailbag
 from pyeonji.storage.embedded.tlsrecords import EmbeddedTlsRecords
 from pyeonji.storage.errors import NoSuchAccount, StorageUnavailable
+from pyeonji.storage.queue import JourneyLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,7 +192,13 @@ class Store:
     """
 
     def __init__(
-        self, data: Path, *, worker: int | None, workers: int, clock: Clock
+        self,
+        data: Path,
+        *,
+        worker: int | None,
+        workers: int,
+        clock: Clock,
+        kept: JourneyLimits,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._clock = clock
@@ -230,7 +237,9 @@ class Store:
         if worker is not None:
             if worker == 0:
                 _adopt_orphans(queues, workers)
-            self._queue = EmbeddedQueue(queues, worker, clock, mailbag, self._threads)
+            self._queue = EmbeddedQueue(
+                queues, worker, clock, mailbag, self._threads, kept
+            )
             self._notices.on_queue = self._queue.changed_elsewhere
         self.suppressions = EmbeddedSuppressions(data / "suppressed.db", self._threads)
         self.strangers = EmbeddedStrangers(data / "strangers.db", self._threads)
@@ -330,6 +339,7 @@ async def open_store(
     worker: int | None = None,
     workers: int = 1,
     clock: Clock | None = None,
+    kept: JourneyLimits | None = None,
 ) -> Store:
     """Open (or make) everything below a folder for the running loop.
 
@@ -338,8 +348,15 @@ async def open_store(
         worker: this worker's number; None for a process that owns no queue.
         workers: how many there are: worker 0 adopts the queues of others.
         clock: where the time comes from.
+        kept: how long, and how much of them, journeys stay in the queue's file.
 
     Raises:
         StorageUnavailable: the disk refuses, or the worker runs already.
     """
-    return Store(data, worker=worker, workers=workers, clock=clock or SystemClock())
+    return Store(
+        data,
+        worker=worker,
+        workers=workers,
+        clock=clock or SystemClock(),
+        kept=kept or JourneyLimits(),
+    )
