@@ -14,6 +14,7 @@ from tests.unit.mta.hop import Hop
 
 from pyeonji.mta.options import Options, Route
 from pyeonji.storage.directory import Domain
+from pyeonji.storage.queue import Held
 
 
 def test_a_letter_comes_in_and_stands_in_the_mailbox(tmp_path: Path) -> None:
@@ -546,3 +547,45 @@ def test_wishes_of_the_way_are_kept(tmp_path: Path) -> None:
         await client.close()
 
     play(tmp_path, scene)
+
+
+def test_only_so_much_is_held_for_an_account(tmp_path: Path) -> None:
+    """MAIL is refused with 552 5.7.16, until some has been released (RFC 4865 §6)."""
+
+    async def hand_in(client: Client, seconds: int, octets: int = 10) -> None:
+        await client.say(f"MAIL FROM:<kim@example.test> HOLDFOR={seconds}", "250")
+        await client.say("RCPT TO:<kim@example.test>", "250")
+        await client.say("DATA", "354")
+        body = b"x" * 70 + b"\r\n"
+        lines = body * (octets // len(body) + 1)
+        await client.say(b"From: kim@example.test\r\n\r\n" + lines + b".", "250")
+
+    async def scene(house: House) -> None:
+        client = await Client.open(house.submission)
+        await client.say("EHLO a.test", "250-")
+        await client.login()
+        await hand_in(client, 60)
+        await hand_in(client, 120)
+        await client.say("MAIL FROM:<kim@example.test> HOLDFOR=60", "552 5.7.16")
+        await client.say("MAIL FROM:<kim@example.test>", "250")  # others go
+        await client.say("RSET", "250")
+        house.clock.advance(61)
+        house.runner.wake()
+        assert len(await house.inbox(house.kim)) == 1
+        held = "MAIL FROM:<kim@example.test> HOLDFOR=60"
+        await client.say(f"{held} SIZE=5000", "552 5.7.16")
+        await client.say(f"{held} SIZE=500", "250")
+        await client.say("RCPT TO:<kim@example.test>", "250")
+        await client.say("DATA", "354")
+        large = b"\r\n".join([b"x" * 70] * 70)
+        await client.say(b"From: kim@example.test\r\n\r\n" + large + b"\r\n.", "552")
+        (queued,) = await house.store.office.summaries()
+        await house.store.office.remove([queued.id])  # what is gone does not count
+        now = house.clock.time()
+        nothing = Held(letters=0, octets=0)
+        assert await house.store.office.future("kim@example.test", now) == nothing
+        await hand_in(client, 60)
+        assert len(await house.store.office.summaries()) == 1
+        await client.close()
+
+    play(tmp_path, scene, max_held_letters=2, max_held_octets=4000)

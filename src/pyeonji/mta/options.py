@@ -100,6 +100,8 @@ class Options:
     expire: float = 5 * DAY
     delay_notice: float = 4 * HOUR
     max_hold: float = 30 * DAY  # how long letters are held on demand; 0: never
+    max_held_letters: int = 1000  # of one account at a time
+    max_held_octets: int = 500 << 20
     suppress: float = 7 * DAY  # how long an address is believed not to exist; 0: no
     routes: Mapping[str, Route] = field(default_factory=dict)
     sender_routes: Mapping[str, Route] = field(default_factory=dict)

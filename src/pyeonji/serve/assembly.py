@@ -521,6 +521,8 @@ def mta_options(configuration: Configuration) -> MtaOptions:
         retry=configuration.queue.retry_s,
         expire=configuration.queue.expire_s,
         max_hold=configuration.queue.max_hold_s,
+        max_held_letters=configuration.queue.max_held_letters,
+        max_held_octets=configuration.queue.max_held_octets,
         suppress=configuration.queue.suppress_s,
         routes={route.domain: route for route in routes if route.domain},
         sender_routes={route.sender: route for route in routes if route.sender},

@@ -130,6 +130,8 @@ class QueueSettings:
     expire_s: float = 5 * 86400.0
     suppress_s: float = 7 * 86400.0  # addresses that don't exist; 0: not remembered
     max_hold_s: float = 30 * 86400.0  # HOLDFOR, HOLDUNTIL; 0: not offered
+    max_held_letters: int = 1000  # of an account at a time
+    max_held_octets: int = 500 << 20
     journeys_s: float = 30 * 86400.0  # how long `pyeonji trace` knows of a letter
     journeys_octets: int = 2 << 30  # and how much of them is kept, of all workers
 
@@ -319,6 +321,8 @@ class _Reader:
             retry=_durations,
             expire=duration_s,
             max_hold=_duration_or_none,
+            max_hold_letters=positive,
+            max_hold_size=octets,
             suppress=_duration_or_none,
             journeys=duration_s,
             journeys_size=octets,
@@ -507,7 +511,11 @@ class _Reader:
 
 
 def _queue_settings(wanted: dict[str, Any]) -> QueueSettings:
-    renamed = {"journeys_size": "journeys_octets"}
+    renamed = {
+        "journeys_size": "journeys_octets",
+        "max_hold_letters": "max_held_letters",
+        "max_hold_size": "max_held_octets",
+    }
     return QueueSettings(
         **{renamed.get(key, f"{key}_s"): value for key, value in wanted.items()}
     )

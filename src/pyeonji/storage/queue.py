@@ -246,6 +246,14 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What an account has held for later."""
+
+    letters: int = 0
+    octets: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
     """All queues in three numbers."""
 
@@ -357,6 +365,9 @@ class QueueOffice(Protocol):
 
     async def totals(self) -> Totals:
         """How many letters there are, whatever they are."""
+
+    async def future(self, account: str, now: float) -> Held:
+        """What an account handed in to be released after `now` (RFC 4865 §6)."""
 
     async def domains(self) -> list[DomainSummary]:
         """What waits for whom, the longest line first."""

@@ -19,7 +19,7 @@ from pyeonji.storage.embedded.mail_schema import MIGRATIONS
 from pyeonji.storage.embedded.sqlite import Database, connect
 from pyeonji.storage.embedded.verify import verify
 from pyeonji.storage.entries import Column
-from pyeonji.storage.queue import NO_WISHES
+from pyeonji.storage.queue import NO_WISHES, Held
 
 PREFIX = b"Return-Path: <>\r\n"
 
@@ -144,3 +144,30 @@ def test_a_queue_of_the_first_schema(tmp_path: Path) -> None:
 
     asyncio.run(look())
     assert verify(tmp_path).problems == []
+
+
+def test_letters_held_on_demand_before_they_were_counted(tmp_path: Path) -> None:
+    """Those that an account handed in count for its quota (RFC 4865 §6)."""
+    (tmp_path / "queue").mkdir()
+    connection = connect(tmp_path / "queue" / "0.db", QUEUE[:2], synchronous="FULL")
+    for number, (user, wishes) in enumerate(
+        (("k@x.test", 50.0), ("k@x.test", 0.0), ("", 50.0), ("l@x.test", 50.0))
+    ):
+        connection.execute(
+            "INSERT INTO letters VALUES (?, 50.0, 0, 'k@x.test', '[]', 6, '7BIT', 0,"
+            " '', '', 1.0, '', ?, '[]', '', '', NULL, 0, ?)",
+            (
+                f"1HF7YAT00000{number}",
+                f'{{"user":"{user}"}}' if user else "{}",
+                f'{{"not_before":{wishes}}}',
+            ),
+        )
+    connection.close()
+
+    async def look() -> None:
+        store = await open_store(tmp_path)
+        assert await store.office.future("k@x.test", 9.0) == Held(letters=1, octets=6)
+        assert await store.office.future("k@x.test", 50.0) == Held()
+        await store.close()
+
+    asyncio.run(look())

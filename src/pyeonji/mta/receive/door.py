@@ -16,6 +16,7 @@ import structlog
 from pyeonji.base.networks import parsed
 from pyeonji.mta.hooks.session import Peer
 from pyeonji.mta.receive import (
+    future,
     inquiries,
     letter,
     recipients,
@@ -195,6 +196,10 @@ class Door:
         )
         if isinstance(wishes, Refusal):
             self.smtp.reply(wishes.code, wishes.status, wishes.text)
+            return
+        too_much = await future.refused(self, wishes, event.size_octets or 0)
+        if too_much is not None:  # RFC 4865 §6
+            self.smtp.reply(too_much.code, too_much.status, too_much.text)
             return
         self.transaction = Transaction(event, wishes)
         if decision.rule:

@@ -15,6 +15,7 @@ import structlog
 
 from pyeonji.base.limits import MAX_HEADER_OCTETS
 from pyeonji.mta.prepared import prepare_content
+from pyeonji.mta.receive import future
 from pyeonji.mta.receive.deciding import decide
 from pyeonji.mta.receive.inspect import (
     Refusal,
@@ -234,6 +235,8 @@ async def _accept(
     arrived = _new_letter(door, transaction, content, header)
     try:
         decided = await _checked(door, transaction, arrived, header)
+        if transaction.wishes is not NO_WISHES:
+            decided = await _if_held(door, decided)
     except StorageUnavailable:
         decided = NO_ROOM
     if isinstance(decided, Refusal):
@@ -263,6 +266,15 @@ async def _accept(
     receiver.take(queued, prepared)
     door.smtp.progress(f"letter {queued.id}: stable, handed to the queue")
     door.smtp.reply(250, "2.0.0", f"{queued.id} accepted")
+
+
+async def _if_held(door: Door, new: NewLetter | Refusal) -> NewLetter | Refusal:
+    """A letter that is held on demand only if its account may have it held."""
+    if isinstance(new, Refusal) or not new.wishes.not_before:
+        return new
+    content = new.content
+    octets = len(content) if isinstance(content, bytes) else content.size_octets
+    return await future.refused(door, new.wishes, len(new.prefix) + octets) or new
 
 
 async def _checked(

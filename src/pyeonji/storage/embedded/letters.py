@@ -84,6 +84,21 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
     CREATE INDEX lanes_due ON lanes (until);
     """,
     journeys.MIGRATION,
+    """
+    CREATE TABLE future (
+        letter TEXT PRIMARY KEY,        -- counts while it is in the queue
+        account TEXT NOT NULL,          -- who handed it in
+        until REAL NOT NULL,
+        octets INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX future_of ON future (account, until);
+    CREATE INDEX future_until ON future (until);
+    INSERT INTO future
+        SELECT id, json_extract(facts, '$.user'), json_extract(wishes, '$.not_before'),
+            size FROM letters
+        WHERE wishes <> '' AND json_extract(wishes, '$.not_before') > 0
+            AND json_extract(facts, '$.user') <> '';
+    """,
 )
 
 COLUMNS: Final = 19
@@ -162,6 +177,8 @@ def run_all(
             case Accept():
                 row, result = _new_row(job)
                 accepted.append(row)
+                if job.letter.wishes.not_before:
+                    _note_future(connection, job, result)
             case Begin():
                 _begin(connection, job)
             case Settle():
@@ -177,6 +194,16 @@ def run_all(
             accepted,
         )
     return results
+
+
+def _note_future(connection: Database, job: Accept, octets: int) -> None:
+    """Count a letter that is held on demand, and forget those that are released."""
+    letter = job.letter
+    connection.execute("DELETE FROM future WHERE until <= ?", (letter.accepted_at,))
+    connection.execute(
+        "INSERT OR REPLACE INTO future VALUES (?, ?, ?, ?)",
+        (job.id, letter.facts.get("user", ""), letter.wishes.not_before, octets),
+    )
 
 
 def _new_row(job: Accept) -> tuple[tuple[Any, ...], int]:
@@ -361,6 +388,17 @@ _LETTER: Final = (
 )
 
 
+def future(connection: Database, account: str, now: float) -> tuple[int, int]:
+    """Letters of an account that are held until after `now`, and their octets."""
+    row: tuple[int, int] = one(
+        connection,
+        "SELECT count(*), coalesce(sum(future.octets), 0) FROM future JOIN letters"
+        " ON id = letter WHERE account = ? AND until > ?",
+        (account, now),
+    )
+    return row
+
+
 def load(
     connection: Database,
     due_before: float,
@@ -509,7 +547,7 @@ def adopt(
     for (name,) in orphan.execute("SELECT id FROM letters WHERE octets IS NULL"):
         with contextlib.suppress(FileExistsError):
             (spool_folder / name).hardlink_to(orphan_folder / name)
-    for table, width in (("letters", COLUMNS), ("lanes", 5)):
+    for table, width in (("letters", COLUMNS), ("lanes", 5), ("future", 4)):
         rows = orphan.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - fixed names
         with transaction(connection):
             connection.executemany(

@@ -25,6 +25,7 @@ from pyeonji.storage.names import canonical_domain, domain_of
 from pyeonji.storage.queue import (
     ALL_LETTERS,
     DomainSummary,
+    Held,
     LetterFilter,
     Recipient,
     RecipientState,
@@ -128,6 +129,21 @@ class EmbeddedOffice:
 
         totals: Totals = await self._in_thread(work)
         return totals
+
+    async def future(self, account: str, now: float) -> Held:
+        """See QueueOffice."""
+
+        def work() -> Held:
+            rows = []
+            for _, path in self._files():
+                with self._open(path) as connection:
+                    rows.append(letters.future(connection, account, now))
+            return Held(
+                letters=sum(row[0] for row in rows), octets=sum(row[1] for row in rows)
+            )
+
+        held: Held = await self._in_thread(work)
+        return held
 
     async def domains(self) -> list[DomainSummary]:
         """See QueueOffice."""
