@@ -141,3 +141,101 @@ def test_special_use_is_an_annotation() -> None:
         """,
         accounts=["lee"],
     )
+
+
+def test_unasked_after_enable() -> None:
+    """ENABLE METADATA: which entries others changed, not to what (RFC 5464 §4.4.2).
+
+    With the next command; nothing of what the client itself set.
+    """
+    play(
+        r"""
+        C: a ENABLE METADATA
+        S: * ENABLED METADATA
+        S: a OK Done.
+        C: b NOOP
+        S: b OK Done.
+        Cboss: a SETMETADATA "" (/shared/comment "all's")
+        Sboss: a OK Set.
+        C: c NOOP
+        S: * METADATA "" /shared/comment
+        S: c OK Done.
+        C2: b SETMETADATA INBOX (/shared/comment "x" /private/comment "y")
+        S2: b OK Set.
+        C2: c CREATE Other
+        S2: c OK [MAILBOXID (<any>)] Made.
+        C2: d SETMETADATA Other (/private/new "y")
+        S2: d OK Set.
+        C: d NOOP
+        S: * METADATA INBOX /private/comment /shared/comment
+        S: d OK Done.
+        C: e SETMETADATA INBOX (/shared/comment "mine")
+        S: e OK Set.
+        C: f SETMETADATA "" (/private/comment "mine")
+        S: f OK Set.
+        C2: e SETMETADATA Other (/private/new NIL)
+        S2: e OK Set.
+        C: g SELECT INBOX
+        S: <all>g OK <any>
+        C: h STATUS INBOX (MESSAGES)
+        S: * STATUS INBOX (MESSAGES 0)
+        S: * METADATA Other /private/new
+        S: h OK Done.
+        C: i ENABLE METADATA
+        S: * ENABLED
+        S: i OK Done.
+        # another's private entries are not seen, shared ones are
+        C: j SETACL INBOX lee@example.test lrw
+        S: j OK Done.
+        Clee: a SETMETADATA user/kim@example.test/INBOX (/private/comment "x")
+        Slee: a OK Set.
+        Clee: b SETMETADATA user/kim@example.test/INBOX (/shared/comment "x")
+        Slee: b OK Set.
+        C: k NOOP
+        S: * METADATA INBOX /shared/comment
+        S: k OK Done.
+        Clee: c ENABLE METADATA
+        Slee: * ENABLED METADATA
+        Slee: c OK Done.
+        C: l SETMETADATA INBOX (/shared/comment NIL)
+        S: l OK Set.
+        Clee: d NOOP
+        Slee: * METADATA user/kim@example.test/INBOX /shared/comment
+        Slee: d OK Done.
+        """,
+        accounts=["boss", "lee"],
+    )
+
+
+def test_unasked_in_idle() -> None:
+    """At once in IDLE, selected or not; what NOTIFY does not name is not told."""
+    play(
+        r"""
+        C: a ENABLE METADATA
+        S: * ENABLED METADATA
+        S: a OK Done.
+        C: i IDLE
+        S: + Listening.
+        C2: a SETMETADATA INBOX (/shared/comment "x")
+        S2: a OK Set.
+        S: * METADATA INBOX /shared/comment
+        C2: b SETMETADATA "" (/private/comment "x")
+        S2: b OK Set.
+        S: * METADATA "" /private/comment
+        C: DONE
+        S: i OK Enough listened.
+        C: n NOTIFY SET (MAILBOXES Other (MailboxMetadataChange))
+        S: n OK As you wish.
+        C2: c SETMETADATA INBOX (/shared/comment "y")
+        S2: c OK Set.
+        C: b NOOP
+        S: b OK Done.
+        C: n NOTIFY NONE
+        S: n OK As you wish.
+        C2: d SETMETADATA INBOX (/shared/comment "z")
+        S2: d OK Set.
+        C: c NOOP
+        S: * METADATA INBOX /shared/comment
+        S: c OK Done.
+        """
+    )

@@ -8,6 +8,7 @@ SPELLINGS: Final = {
     b"CONDSTORE": b"CONDSTORE",
     b"QRESYNC": b"QRESYNC",
     b"UIDONLY": b"UIDONLY",
+    b"METADATA": b"METADATA",
     b"IMAP4REV2": b"IMAP4rev2",
     b"UTF8=ACCEPT": b"UTF8=ACCEPT",
 }

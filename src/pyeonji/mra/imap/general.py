@@ -9,6 +9,7 @@ import structlog
 from pyeonji import __version__
 from pyeonji.mra.imap.enabled import SPELLINGS
 from pyeonji.mra.imap.login import capabilities
+from pyeonji.mra.imap.notes_watch import NotesWatch, TooMany
 from pyeonji.mra.imap.places import OTHERS, SHARED
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.states import State, Step
@@ -59,6 +60,8 @@ async def enable(session: Session, command: commands.Enable) -> None:
     """Turn extensions on that change what the server says (RFC 5161 §3.1)."""
     wanted = [name for name in command.capabilities if name in ENABLED_BY_CLIENT]
     had_condstore = session.enabled.mod_seqs
+    if b"METADATA" in wanted and not await _watch_notes(session):
+        wanted.remove(b"METADATA")
     new = session.enabled.turn_on(wanted)
     session.machine.utf8 = session.enabled.utf8
     names = [SPELLINGS.get(name, name) for name in new]
@@ -73,9 +76,24 @@ async def enable(session: Session, command: commands.Enable) -> None:
 
 
 ENABLED_BY_CLIENT: frozenset[bytes] = frozenset(
-    {b"CONDSTORE", b"QRESYNC", b"UIDONLY", b"IMAP4REV2", b"UTF8=ACCEPT"}
+    {b"CONDSTORE", b"QRESYNC", b"UIDONLY", b"METADATA", b"IMAP4REV2", b"UTF8=ACCEPT"}
 )
 """Extensions that wait for ENABLE; each must be announced too."""
+
+
+async def _watch_notes(session: Session) -> bool:
+    """Tell changed annotations from now on (RFC 5464 §4.4), if it is possible."""
+    if session.notes is None:
+        watch = NotesWatch(session)
+        try:
+            await watch.begin()
+        except TooMany:
+            return False
+        finally:
+            if not watch.begun:
+                watch.close()
+        session.notes = watch
+    return True
 
 
 async def unauthenticate(session: Session, command: commands.Unauthenticate) -> None:

@@ -28,7 +28,7 @@ async def idle(session: Session, command: commands.Idle) -> None:
     session.wake = lambda: _wake(session)
     if session.notifier is not None:
         session.wake = lambda: None  # the notifier tells, as NOTIFY said
-    elif session.has_selected and session.selected.dirty:
+    elif _has_news(session):
         _wake(session)
 
 
@@ -39,8 +39,14 @@ def _wake(session: Session) -> None:
 
 def _told(session: Session) -> None:
     session.refreshing = None
-    if session.idle_tag is not None and session.has_selected and session.selected.dirty:
+    if session.idle_tag is not None and _has_news(session):
         _wake(session)
+
+
+def _has_news(session: Session) -> bool:
+    if session.notes is not None and session.notes.pending:
+        return True
+    return session.has_selected and session.selected.dirty
 
 
 async def _tell(session: Session) -> None:

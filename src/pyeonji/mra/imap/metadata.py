@@ -157,6 +157,8 @@ async def set_metadata(session: Session, command: commands.SetMetadata) -> None:
     place = await _place(session, command.mailbox, "rw" if shared else "r")
     if place is None and shared and not places.user_of(session).administrator:
         raise places.NoRight("server")
+    if session.notes is not None:
+        session.notes.own(place, values)
     try:
         if place is None:
             await _set_of_server(session, values)

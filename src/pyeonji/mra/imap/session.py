@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyeonji.base.ids import MailboxId
     from pyeonji.message.prepare import Prepared
     from pyeonji.mra.imap.incoming import Appending
+    from pyeonji.mra.imap.notes_watch import NotesWatch
     from pyeonji.mra.imap.notifier import Notifier
     from pyeonji.mra.imap.options import Options
     from pyeonji.mra.imap.selected import Selected
@@ -52,8 +53,8 @@ class Session:
         "_account", "_end_watch", "_selected", "answering", "append_tag", "appending",
         "bad_commands", "connection", "enabled", "exchange", "house", "hushed",
         "idle_tag",
-        "login_attempts",
-        "machine", "notifier", "refreshing", "sasl_tag", "unanswered", "user", "wake",
+        "login_attempts", "machine", "notes", "notifier", "refreshing", "sasl_tag",
+        "unanswered", "user", "wake",
     )  # fmt: skip
 
     def __init__(self, house: House, connection: Connection) -> None:
@@ -73,6 +74,7 @@ class Session:
         self.refreshing: asyncio.Task[None] | None = None
         self.wake: Callable[[], None] = lambda: None  # something changed during IDLE
         self.notifier: Notifier | None = None  # after NOTIFY SET
+        self.notes: NotesWatch | None = None  # after ENABLE METADATA
         self.answering = False  # a command is under way
         self.hushed = False  # news of messages are not wanted (RFC 5465 §3.1)
         self._account: AccountStore | None = None
@@ -139,7 +141,7 @@ class Session:
     def unauthenticate(self) -> None:
         """Nobody is logged in any more; all but TLS is as at first (RFC 8437 §3)."""
         self._stop_watching()
-        self.stop_notifying()
+        self._stop_telling()
         self._selected = None
         self._account = None
         self.user = None
@@ -153,7 +155,7 @@ class Session:
     def end(self) -> None:
         """The connection is gone."""
         self._stop_watching()
-        self.stop_notifying()
+        self._stop_telling()
         if self.appending is not None:
             self.appending.abort()
             self.appending = None
@@ -164,6 +166,13 @@ class Session:
         if self.refreshing is not None:
             self.refreshing.cancel()
         self._selected = None
+
+    def _stop_telling(self) -> None:
+        """Neither NOTIFY nor ENABLE METADATA hold any longer."""
+        self.stop_notifying()
+        if self.notes is not None:
+            self.notes.close()
+            self.notes = None
 
     def stop_notifying(self) -> None:
         """As NOTIFY NONE."""
@@ -207,7 +216,12 @@ class Session:
     async def updates(
         self, *, expunges: bool = True, only_if_dirty: bool = False
     ) -> None:
-        """Tell what happened in the selected mailbox since the last time."""
+        """Tell what happened in the selected mailbox since the last time.
+
+        And what others did to annotations, if the client wants to know.
+        """
+        if self.notes is not None:
+            await self.notes.tell()
         selected = self._selected
         if selected is None or self.hushed:
             return
