@@ -29,6 +29,7 @@ class Filter:
         self.steps = 0
         self.connections = 0
         self.actions = 0
+        self.progress_s = 0.0  # after the letter, it only says PROGRESS
 
     async def serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -45,6 +46,10 @@ class Filter:
                     writer.write(packet(b"O", terms))
                 elif command == b"Q":
                     break
+                elif command == b"E" and self.progress_s:
+                    while not writer.is_closing():
+                        writer.write(packet(b"p"))
+                        await asyncio.sleep(self.progress_s)
                 elif command not in SILENT:
                     writer.write(self.answers.get(command) or packet(b"c"))
         writer.close()
@@ -60,6 +65,7 @@ def with_milter(
     *,
     actions: int = 0x31,
     steps: int = 0,
+    max_recipients: int = 1000,
     **more: object,
 ) -> None:
     address = f"unix:{folder}/milter"
@@ -79,7 +85,7 @@ def with_milter(
             server.close()
             await asyncio.sleep(0.05)
 
-    play(folder, inside, judge=make)
+    play(folder, inside, judge=make, max_recipients=max_recipients)
 
 
 async def bring(

@@ -253,14 +253,17 @@ def _milter(table: Table, tree: Any, where: tuple[str | int, ...]) -> MilterOpti
         default=one_of("tempfail", "accept", "reject", "quarantine"),
         submission=boolean,
         may_change_body=boolean,
+        may_change_recipients=boolean,
+        may_change_sender=boolean,
         reuse=boolean,
         connect_time=duration_s,
         command_time=duration_s,
         end_time=duration_s,
+        total_time=duration_s,
     )
     if "address" not in wanted:
         raise ValueRefused("is missing", (*where, "address"))
-    for name in ("connect", "command", "end"):
+    for name in ("connect", "command", "end", "total"):
         if f"{name}_time" in wanted:
             wanted[f"{name}_s"] = wanted.pop(f"{name}_time")
     return MilterOptions(**wanted)

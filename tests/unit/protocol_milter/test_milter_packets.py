@@ -15,7 +15,10 @@ from pyeonji.protocol.milter.replies import (
     HeaderChanged,
     Incoming,
     Quarantined,
+    RecipientAdded,
+    RecipientRemoved,
     ReplyCode,
+    SenderChanged,
     Word,
     read,
     read_terms,
@@ -69,6 +72,19 @@ def test_the_negotiation() -> None:
         (b"m", b"\0\0\0\2X-A\0\0", HeaderChanged(b"X-A", b"", 2)),
         (b"b", b"body", BodyReplaced(b"body")),
         (b"q", b"bad\0", Quarantined("bad")),
+        (b"+", b"<a@b.example>\0", RecipientAdded(b"a@b.example")),
+        (
+            b"2",
+            b"a@b.example\0NOTIFY=NEVER\0",
+            RecipientAdded(b"a@b.example", b"NOTIFY=NEVER"),
+        ),
+        (b"-", b"<a@b.example>\0", RecipientRemoved(b"a@b.example")),
+        (b"e", b"<>\0", SenderChanged(b"")),
+        (
+            b"e",
+            b"<a@b.example>\0RET=HDRS\0",
+            SenderChanged(b"a@b.example", b"RET=HDRS"),
+        ),
     ],
 )
 def test_replies(command: bytes, data: bytes, reply: object) -> None:
@@ -84,7 +100,6 @@ def test_replies(command: bytes, data: bytes, reply: object) -> None:
         (b"h", b"a b\0c\0"),
         (b"h", b"X:\0c\0"),
         (b"i", b"\0\0"),
-        (b"+", b"<a@b.example>\0"),  # not offered
         (b"?", b""),
     ],
 )

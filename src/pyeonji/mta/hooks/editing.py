@@ -10,7 +10,7 @@ from pyeonji.message.header import FIELD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyeonji.mta.hooks.session import Edit
+    from pyeonji.mta.hooks.session import Edit, Insert
 
 MAX_FIELD_OCTETS: Final = 60_000
 """Octets of a field that a hook may write."""
@@ -37,17 +37,21 @@ def field(name: bytes, value: bytes) -> bytes:
     return b"\r\n".join([name + b":" + start, *folded, b""])
 
 
-def edited(header: bytes, edits: Sequence[Edit]) -> bytes:
-    """A header block with fields changed and removed.
+def edited(
+    header: bytes, edits: Sequence[Edit], inserts: Sequence[Insert] = ()
+) -> bytes:
+    """A header block with fields changed, removed and inserted.
 
     Fields are counted from 1 for each name, before any change. One that is
-    not there is added at the end, unless it was to be removed.
+    not there is added at the end, unless it was to be removed. Then come the
+    inserts, one after the other; removed fields still count there.
 
     Args:
         header: the block, with the empty line at its end if it has one.
         edits: later ones of the same field win.
+        inserts: a place behind the last field is the end.
     """
-    if not edits:
+    if not edits and not inserts:
         return header
     wanted = {(edit.name.lower(), edit.index): edit for edit in edits}
     seen: dict[bytes, int] = {}
@@ -65,7 +69,9 @@ def edited(header: bytes, edits: Sequence[Edit]) -> bytes:
         edit = wanted.pop((name, seen[name]), None)
         if edit is None:
             out.append(match[0])
-        elif edit.value is not None:
-            out.append(field(match[1], edit.value))
+        else:
+            out.append(b"" if edit.value is None else field(match[1], edit.value))
     out += [field(e.name, e.value) for e in wanted.values() if e.value is not None]
+    for insert in inserts:
+        out.insert(insert.behind, insert.field)
     return b"".join(out) + tail

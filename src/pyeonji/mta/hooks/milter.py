@@ -10,16 +10,16 @@ never disappears silently.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from pyeonji.base.limits import MAX_MESSAGE_OCTETS
 from pyeonji.message.header import FIELD
-from pyeonji.mta.hooks import editing
-from pyeonji.mta.hooks.session import MAX_ADDED_OCTETS, NOTHING, Edit, Verdict
+from pyeonji.mta.hooks.milter_changes import Changes
+from pyeonji.mta.hooks.session import NOTHING, Verdict
 from pyeonji.mta.policy.decision import (
     Decision,
     defer,
@@ -28,16 +28,7 @@ from pyeonji.mta.policy.decision import (
 )
 from pyeonji.protocol.milter import packets
 from pyeonji.protocol.milter.packets import Steps
-from pyeonji.protocol.milter.replies import (
-    BadMilter,
-    BodyReplaced,
-    HeaderAdded,
-    HeaderChanged,
-    Quarantined,
-    Reply,
-    ReplyCode,
-    Word,
-)
+from pyeonji.protocol.milter.replies import BadMilter, Reply, ReplyCode, Word
 from pyeonji.storage.content import opened
 
 if TYPE_CHECKING:
@@ -329,20 +320,14 @@ class MilterSession:
 
     async def _end(self, link: Link) -> Verdict:
         """Changes, then the last word."""
-        options = self._milter.links.options
-        changes = _Changes(self._milter.name, may_change_body=options.may_change_body)
+        links = self._milter.links
+        changes = Changes(self._milter.name, links.offered)
         while True:
-            reply = await link.reply(options.end_s)
+            reply = await link.reply(links.options.end_s)
             if not changes.take(reply):
                 break
-        decision = self._decision(reply) or changes.decision
-        body = b"".join(changes.body) if changes.body is not None else None
-        return Verdict(
-            decision=decision,
-            added=changes.added,
-            edits=tuple(changes.edits),
-            body=body,
-        )
+        otherwise = self._default("it wants an envelope that cannot be")
+        return changes.verdict(self._decision(reply), otherwise)
 
     # -- failures
 
@@ -354,7 +339,8 @@ class MilterSession:
     async def _safely(self, work: Awaitable[Decision | None]) -> Decision | None:
         self._asking = True
         try:
-            decision = await work
+            async with asyncio.timeout(self._milter.links.options.total_s):
+                decision = await work
         except (OSError, BadMilter, TimeoutError, ValueError, RuntimeError) as error:
             # uvloop says RuntimeError of a connection that is closed
             reason = str(error) or type(error).__name__
@@ -369,12 +355,12 @@ class MilterSession:
             if self._link is not None:
                 self._link.abort()
                 self._link = None
-            decision = self._default(reason)
+            decision = self._default(f"it cannot be asked: {reason}")
         self._asking = False  # when it was cancelled, its answer is still to come
         return decision
 
     def _default(self, reason: str) -> Decision | None:
-        rule, reason = self._milter.name, f"it cannot be asked: {reason}"
+        rule = self._milter.name
         match self._milter.links.options.default:
             case "accept":
                 return None
@@ -384,42 +370,3 @@ class MilterSession:
                 return quarantine(rule, reason)
             case _:
                 return defer(rule, reason, "come again later", status="4.3.0")
-
-
-class _Changes:
-    """What a milter wants changed, as it comes."""
-
-    def __init__(self, rule: str, *, may_change_body: bool) -> None:
-        self._rule = rule
-        self._may_change_body = may_change_body
-        self.added = b""
-        self.edits: list[Edit] = []
-        self.body: list[bytes] | None = None
-        self._body_octets = 0
-        self.decision: Decision | None = None
-
-    def take(self, reply: Reply) -> bool:
-        """Whether this was a change and more may come."""
-        match reply:
-            case HeaderAdded(name, value, _):
-                # ours all go on top: signatures that are there stay whole
-                self.added = editing.field(name, value) + self.added
-                if len(self.added) > MAX_ADDED_OCTETS:
-                    raise BadMilter("too much header")
-            case HeaderChanged(name, value, index):
-                self.edits.append(Edit(name=name, index=index, value=value or None))
-                if len(self.edits) > MAX_HEADERS_SENT:
-                    raise BadMilter("too many changes")
-            case BodyReplaced(octets):
-                if not self._may_change_body:
-                    raise BadMilter("changes the body, which it may not here")
-                self.body = self.body or []
-                self.body.append(octets)
-                self._body_octets += len(octets)
-                if self._body_octets > MAX_MESSAGE_OCTETS:
-                    raise BadMilter("too large a body")
-            case Quarantined(reason):
-                self.decision = quarantine(self._rule, reason or "quarantined")
-            case _:
-                return False
-        return True

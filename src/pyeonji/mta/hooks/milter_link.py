@@ -45,10 +45,13 @@ class MilterOptions:
     default: str = "tempfail"
     submission: bool = True
     may_change_body: bool = False
+    may_change_recipients: bool = False
+    may_change_sender: bool = False
     reuse: bool = False  # one connection for several clients (SMFIC_QUIT_NC)
     connect_s: float = 10.0
     command_s: float = 30.0
     end_s: float = 300.0  # for the last word; each PROGRESS starts it again
+    total_s: float = 540.0  # a client waits 10 minutes (RFC 5321 §4.5.3.2.6)
 
 
 @dataclass(slots=True)
@@ -114,9 +117,14 @@ class Links:
     def offered(self) -> Actions:
         """What the milter may do."""
         offered = Actions.ADD_HEADERS | Actions.CHANGE_HEADERS | Actions.QUARANTINE
-        return (
-            offered | Actions.CHANGE_BODY if self.options.may_change_body else offered
-        )
+        if self.options.may_change_body:
+            offered |= Actions.CHANGE_BODY
+        if self.options.may_change_recipients:
+            offered |= Actions.ADD_RECIPIENTS | Actions.ADD_RECIPIENTS_PARAMETERS
+            offered |= Actions.REMOVE_RECIPIENTS
+        if self.options.may_change_sender:
+            offered |= Actions.CHANGE_SENDER
+        return offered
 
     def close(self) -> None:
         """End those that serve nobody."""
@@ -138,12 +146,21 @@ class Links:
             incoming = Incoming()
             try:
                 writer.write(packets.negotiate(self.offered))
-                command, data = await packet_of(reader, incoming)
+                command, data = await self._terms(reader, incoming)
                 terms = read_terms(command, data, self.offered)
             except BaseException:
                 writer.close()
                 raise
         return Link(reader, writer, terms, incoming)
+
+    async def _terms(
+        self, reader: asyncio.StreamReader, incoming: Incoming
+    ) -> tuple[bytes, bytes]:
+        try:
+            return await packet_of(reader, incoming)
+        except BadMilter as error:  # libmilter goes where it may do too little
+            allowed = ", ".join(each.name or "" for each in self.offered)
+            raise BadMilter(f"{error}; it may do no more than {allowed}") from None
 
     def give_back(self, link: Link) -> None:
         """A client is gone: the connection may serve another."""

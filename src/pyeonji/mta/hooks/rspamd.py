@@ -6,6 +6,7 @@ be asked in time, the letter goes on: a filter that is down holds nothing up.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -126,7 +127,8 @@ class RspamdSession:
         if letter.size_octets > options.max_octets:
             return NOTHING
         try:
-            answer = await self._rspamd.check(self._headers(letter), letter)
+            async with asyncio.timeout(options.time_s):  # in all, however it drips
+                answer = await self._rspamd.check(self._headers(letter), letter)
             told = msgspec.json.decode(answer)
             return verdict(told, options)
         except (httpx.HTTPError, OSError, ValueError, msgspec.DecodeError) as error:

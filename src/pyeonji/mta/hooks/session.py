@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pyeonji.base.ids import LetterId
     from pyeonji.mta.policy.decision import Decision
     from pyeonji.mta.policy.facts import Checks
+    from pyeonji.protocol.smtp.events import MailAsked, RecipientAsked
     from pyeonji.storage.content import Content
 
 MAX_ADDED_OCTETS: Final = 64 * 1024
@@ -57,6 +58,29 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Insert:
+    """A whole field, CRLF at its end, behind the first `behind` fields."""
+
+    field: bytes
+    behind: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Changes of a letter's sender and recipients.
+
+    `recipients` are in the order in which they were wanted: a RecipientAsked is
+    added, a path removed. `rule` names who wants them, and `otherwise` is what
+    holds if one of them cannot be; None: the letter goes on without any.
+    """
+
+    rule: str
+    sender: MailAsked | None = None
+    recipients: tuple[RecipientAsked | str, ...] = ()
+    otherwise: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What a hook says of a letter.
 
@@ -67,7 +91,9 @@ class Verdict:
     decision: Decision | None = None
     added: bytes = b""
     edits: tuple[Edit, ...] = ()
+    inserts: tuple[Insert, ...] = ()
     body: bytes | None = None
+    envelope: Envelope | None = None
     symbols: Mapping[str, float] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
 

@@ -11,22 +11,27 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from pyeonji.mta.hooks.editing import edited
 from pyeonji.mta.hooks.session import MAX_ADDED_OCTETS, Arriving
 from pyeonji.mta.policy.decision import (
     DECIDED,
+    MAX_REASON,
     QUARANTINED,
     Action,
     Decision,
     strongest,
 )
 from pyeonji.mta.policy.facts import NOT_CHECKED, Checks
+from pyeonji.mta.receive import envelope
 from pyeonji.mta.receive.inspect import Refusal, header_end
 from pyeonji.mta.receive.judging import as_task
 from pyeonji.storage.content import BlobFile, opened
+from pyeonji.storage.queue import BodyType
 
 if TYPE_CHECKING:
-    from pyeonji.mta.hooks.session import Session
+    from pyeonji.mta.hooks.session import Envelope, Session
     from pyeonji.mta.receive.door import Door
     from pyeonji.mta.receive.transaction import Transaction
     from pyeonji.storage.content import Content
@@ -34,6 +39,8 @@ if TYPE_CHECKING:
 
 COPY_OCTETS: Final = 256 * 1024
 """A large body is copied in such pieces behind a changed header."""
+
+log = structlog.get_logger("pyeonji.mta.receive")
 
 
 async def decide(
@@ -61,7 +68,7 @@ async def decide(
     sessions = visit.sessions()
     if sessions and not decision.refuses:
         new, decision = await _ask_hooks(
-            sessions, door.receiver.queue, transaction, new, header, checks, decision
+            door, sessions, transaction, new, header, checks, decision
         )
     account = visit.peer.account
     if account and not decision.refuses:
@@ -83,8 +90,8 @@ async def decide(
 
 
 async def _ask_hooks(
+    door: Door,
     sessions: tuple[Session, ...],
-    queue: Queue,
     transaction: Transaction,
     new: NewLetter,
     header: bytes,
@@ -117,17 +124,50 @@ async def _ask_hooks(
         notes.update(verdict.notes)
         if decision.refuses:
             return new, decision
-        if verdict.edits:
-            header, top = edited(top + header, verdict.edits), b""
+        if verdict.edits or verdict.inserts:
+            header = edited(top + header, verdict.edits, verdict.inserts)
+            top = b""
         if len(top) + len(verdict.added) <= MAX_ADDED_OCTETS:
             top = verdict.added + top
         if verdict.body is not None:
             body = verdict.body
+        if verdict.envelope is not None:
+            new, said = await _addressed(door, transaction, new, verdict.envelope)
+            decision = strongest((decision, said))
+            if decision.refuses:
+                return new, decision
     new = replace(new, prefix=new.prefix + top, facts={**new.facts, **notes})
     if header != first_header or body is not None:
+        queue = door.receiver.queue
         content = await rewritten(queue, new.content, body_start, header, body)
         new = replace(new, content=content)
+    if body is not None and not body.isascii():
+        kind = max(new.body_type, BodyType.EIGHT_BIT, key=_KINDS.index)
+        new = replace(new, body_type=kind)
     return new, decision
+
+
+_KINDS: Final = (BodyType.SEVEN_BIT, BodyType.EIGHT_BIT, BodyType.BINARY)
+
+
+async def _addressed(
+    door: Door, transaction: Transaction, new: NewLetter, wanted: Envelope
+) -> tuple[NewLetter, Decision | None]:
+    """The letter with the envelope that a hook wants, if it may be."""
+    try:
+        return await envelope.changed(door, transaction, new, wanted)
+    except envelope.CannotBe as error:
+        log.warning(
+            "hook.envelope_refused",
+            rule=wanted.rule,
+            letter=new.id,
+            reason=str(error)[:MAX_REASON],
+        )
+        otherwise = wanted.otherwise
+        if otherwise is None:
+            return new, None
+        reason = f"{otherwise.reason}: {error}"[:MAX_REASON]
+        return new, replace(otherwise, reason=reason)
 
 
 def _size(content: Content) -> int:

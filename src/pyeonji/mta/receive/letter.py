@@ -144,13 +144,17 @@ def _signed(door: Door, transaction: Transaction, header: bytes) -> SignedLetter
 
     What strangers bring is hashed by its checks, and here if we pass it on.
     """
-    if door.account is None:
-        forwarding = door.receiver.forwarding
-        passed_on = transaction.check is not None and bool(transaction.forwarded)
-        wanted = forwarding is not None and forwarding.seals and passed_on
-    else:
-        wanted = door.receiver.signer is not None and transaction.leaves
+    wanted = wants_hash(door, transaction)
     return SignedLetter(header, signing=True) if wanted else None
+
+
+def wants_hash(door: Door, transaction: Transaction) -> bool:
+    """Whether this letter is to be signed or sealed by us."""
+    if door.account is not None:
+        return door.receiver.signer is not None and transaction.leaves
+    forwarding = door.receiver.forwarding
+    passed_on = transaction.check is not None and bool(transaction.forwarded)
+    return forwarding is not None and forwarding.seals and passed_on
 
 
 async def _signed_by_us(
@@ -158,7 +162,13 @@ async def _signed_by_us(
 ) -> NewLetter:
     """With our signatures on top, if one of us sends it elsewhere or we forward it."""
     signer, signed = door.receiver.signer, transaction.signed
-    if signed is not None and new.content is not arrived.content:  # a hook changed it
+    if signed is None:  # a hook may have added somebody elsewhere
+        rehashed = new.recipients is not arrived.recipients and wants_hash(
+            door, transaction
+        )
+    else:  # a hook may have changed it
+        rehashed = new.content is not arrived.content
+    if rehashed:
         signed = await asyncio.to_thread(read_content, new.content)
     if door.account is None:
         forwarding, forwarded = door.receiver.forwarding, transaction.forwarded
@@ -323,12 +333,8 @@ def _new_letter(
     if wish is not TlsWish.USUAL:
         facts[TLS_WISH] = wish.value
     wishes = transaction.wishes
-    recipients = tuple(transaction.recipients.values())
     if wishes is not NO_WISHES:
         facts |= facts_of(wishes)
-        recipients = tuple(
-            replace(one, next_attempt=wishes.not_before) for one in recipients
-        )
     if door.account is not None:
         facts["user"] = door.account.address
     # a single recipient may stand there; several would learn of each other
@@ -350,7 +356,7 @@ def _new_letter(
     return NewLetter(
         id=letter_id,
         reverse_path=mail.reverse_path,
-        recipients=recipients,
+        recipients=transaction.final_recipients(),
         content=content,
         prefix=prefix,
         body_type=BodyType(mail.body.value),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pyeonji.base.errors import PermanentError
 from pyeonji.mta.forward.forwarding import LeadsBack
 from pyeonji.mta.options import EVERY_OTHER_DOMAIN
+from pyeonji.mta.receive.transaction import Taken
 from pyeonji.mta.suppressing import is_exempt, said_at_rcpt
 from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.names import canonical_domain
@@ -40,7 +41,7 @@ async def take(door: Door, event: RecipientAsked) -> None:
     except PermanentError as error:
         door.smtp.reply(550, "5.4.6", str(error))
         return
-    if isinstance(expansion, LeadsBack) and not _may_lead_back(door, transaction):
+    if isinstance(expansion, LeadsBack) and not may_lead_back(door, transaction):
         door.smtp.reply(550, "5.7.1", "only bounces may be sent to this address")
         return
     ours = expansion is None or expansion.alias or not expansion.remote
@@ -49,19 +50,16 @@ async def take(door: Door, event: RecipientAsked) -> None:
     if not postmaster and not await _is_welcome(door, path, expansion):
         return
     if expansion is not None:
-        if expansion.remote and not expansion.alias:  # it stands for itself
-            transaction.add_remote(event)
-        else:
-            transaction.add_expanded(event, expansion)
+        transaction.take(Taken(asked=event, expansion=expansion))
     elif postmaster:
         # it waits until the domain has a reader
         hostname = door.receiver.options.hostname
         address = path if "@" in path else f"{path}@{hostname}"
-        transaction.add_local(event, address)
+        transaction.take(Taken(asked=event, local=address))
     door.smtp.accept()
 
 
-def _may_lead_back(door: Door, transaction: Transaction) -> bool:
+def may_lead_back(door: Door, transaction: Transaction) -> bool:
     """Whether a letter may go where a rewritten sender leads back to."""
     return not transaction.mail.reverse_path or door.account is not None
 
@@ -69,7 +67,7 @@ def _may_lead_back(door: Door, transaction: Transaction) -> bool:
 async def _is_welcome(door: Door, path: str, expansion: Expansion | None) -> bool:
     """Whether a recipient may be taken; if not, the client was told why."""
     elsewhere = expansion is not None and expansion.remote and not expansion.alias
-    if elsewhere and not _relays(door, path):
+    if elsewhere and not relays(door, path):
         door.smtp.reply(550, "5.7.1", "relaying denied; please log in")
         return False
     if elsewhere and not door.receiver.submitter.is_qualified(
@@ -80,7 +78,7 @@ async def _is_welcome(door: Door, path: str, expansion: Expansion | None) -> boo
     transaction = door.transaction
     assert transaction is not None  # noqa: S101 - take has looked
     if elsewhere and door.account is not None:
-        known = await _suppressed(door, transaction.mail.reverse_path, path)
+        known = await suppressed(door, transaction.mail.reverse_path, path)
         if known is not None:
             door.smtp.reply(550, "5.1.1", said_at_rcpt(known))
             return False
@@ -99,7 +97,7 @@ async def _is_welcome(door: Door, path: str, expansion: Expansion | None) -> boo
     return True
 
 
-async def _suppressed(door: Door, sender: str, path: str) -> Suppression | None:
+async def suppressed(door: Door, sender: str, path: str) -> Suppression | None:
     """What is known against an address elsewhere."""
     receiver = door.receiver
     if receiver.suppressions is None or is_exempt(sender, path):
@@ -112,7 +110,7 @@ async def _suppressed(door: Door, sender: str, path: str) -> Suppression | None:
         return None
 
 
-def _relays(door: Door, path: str) -> bool:
+def relays(door: Door, path: str) -> bool:
     """Whether this client may send to another domain through us."""
     if door.account is not None:
         return True

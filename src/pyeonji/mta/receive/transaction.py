@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyeonji.storage.names import canonical
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
     from pyeonji.storage.queue import Wishes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One RCPT that was answered 250, and what it comes to.
+
+    Without an expansion it is somebody here at the final address `local`.
+    """
+
+    asked: RecipientAsked
+    expansion: Expansion | None = None
+    local: str = ""
+
+
 class Transaction:
     """From MAIL to the end of the letter.
 
@@ -27,13 +40,14 @@ class Transaction:
 
     __slots__ = (
         "arc", "asked", "check", "decisions", "head", "header", "local", "mail",
-        "recipients", "searched", "signed", "spool", "wishes",
+        "recipients", "searched", "signed", "spool", "taken", "wishes",
     )  # fmt: skip
 
     def __init__(self, mail: MailAsked, wishes: Wishes = NO_WISHES) -> None:
         self.mail = mail
         self.wishes = wishes
         self.decisions: list[Decision] = []  # that let it in, with a reason
+        self.taken: list[Taken] = []
         self.asked: list[str] = []  # RCPT as written, in order
         self.recipients: dict[str, Recipient] = {}
         self.local: set[str] = set()  # those that are ours, canonical
@@ -44,6 +58,32 @@ class Transaction:
         self.arc: ArcVerdict | None = None  # what came of its chain
         self.signed: SignedLetter | None = None  # hashed as it passes
         self.check: Check | None = None  # of a stranger's letter, once it began
+
+    def take(self, taken: Taken) -> None:
+        """One more RCPT."""
+        self.taken.append(taken)
+        asked, expansion = taken.asked, taken.expansion
+        if expansion is None:
+            self.add_local(asked, taken.local)
+        elif expansion.remote and not expansion.alias:  # it stands for itself
+            self.add_remote(asked)
+        else:
+            self.add_expanded(asked, expansion)
+
+    def retake(self, all_taken: list[Taken]) -> None:
+        """These RCPTs instead of those before."""
+        self.taken, self.asked, self.recipients = [], [], {}
+        self.local = set()
+        for taken in all_taken:
+            self.take(taken)
+
+    def final_recipients(self) -> tuple[Recipient, ...]:
+        """As they are to be kept."""
+        recipients = tuple(self.recipients.values())
+        if not self.wishes.not_before:
+            return recipients
+        begin = self.wishes.not_before
+        return tuple(replace(one, next_attempt=begin) for one in recipients)
 
     def add_remote(self, asked: RecipientAsked) -> None:
         """Somebody in another domain."""

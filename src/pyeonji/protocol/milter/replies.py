@@ -43,7 +43,11 @@ class ReplyCode:
 
 @dataclass(frozen=True, slots=True)
 class HeaderAdded:
-    """A new field; `index` is 0 for the top, None for the end."""
+    """A new field; None is "anywhere".
+
+    `index` is where it stands: the MTA's own Received has 0, what the milter
+    was shown begins at 1.
+    """
 
     name: bytes
     value: bytes
@@ -73,7 +77,40 @@ class Quarantined:
     reason: str
 
 
-Reply = Word | ReplyCode | HeaderAdded | HeaderChanged | BodyReplaced | Quarantined
+@dataclass(frozen=True, slots=True)
+class RecipientAdded:
+    """One more recipient; `parameters` are those of RCPT."""
+
+    path: bytes
+    parameters: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRemoved:
+    """Somebody shall not have the letter."""
+
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SenderChanged:
+    """Another reverse path; `parameters` are those of MAIL."""
+
+    path: bytes
+    parameters: bytes = b""
+
+
+Reply = (
+    Word
+    | ReplyCode
+    | HeaderAdded
+    | HeaderChanged
+    | BodyReplaced
+    | Quarantined
+    | RecipientAdded
+    | RecipientRemoved
+    | SenderChanged
+)
 
 _REPLY: Final = re.compile(
     rb"([45]\d\d)(?:[ -]([245]\.\d{1,3}\.\d{1,3}))?[ -]?([^\x00]*)\x00?", re.DOTALL
@@ -156,6 +193,21 @@ def read(command: bytes, data: bytes) -> Reply:
             reason = data.partition(b"\0")[0].decode("utf-8", "replace")
             return Quarantined(reason)
         case _:
+            return _envelope(command, data)
+
+
+def _envelope(command: bytes, data: bytes) -> Reply:
+    path, parameters = _path(data)
+    match command:
+        case b"+":
+            return RecipientAdded(path)
+        case b"2":
+            return RecipientAdded(path, parameters)
+        case b"-":
+            return RecipientRemoved(path)
+        case b"e":
+            return SenderChanged(path, parameters)
+        case _:
             raise BadMilter(f"reply {command!r}")
 
 
@@ -172,6 +224,15 @@ def _reply_code(data: bytes) -> ReplyCode:
     if status[0] != str(code // 100):
         status = f"{code // 100}.7.1"
     return ReplyCode(code, status, text)
+
+
+def _path(data: bytes) -> tuple[bytes, bytes]:
+    """A path without its brackets, and the parameters behind it."""
+    path, _, rest = data.partition(b"\0")
+    path = path.strip()
+    if path.startswith(b"<") and path.endswith(b">"):
+        path = path[1:-1]
+    return path, rest.partition(b"\0")[0].strip()
 
 
 def _field(data: bytes) -> tuple[bytes, bytes]:
