@@ -20,12 +20,15 @@ from pyeonji.mta.publish.zone import presentation
 from pyeonji.net.dns import Resolver
 from pyeonji.serve.certificates import make_self_signed
 from pyeonji.serve.cli import app
+from pyeonji.serve.commands import doctor as doctor_command
 from pyeonji.serve.configuration import parse
 from pyeonji.serve.doctor import gather
 from pyeonji.serve.doctor.checks import check_host
+from pyeonji.serve.doctor.clock import clock_kept
 from pyeonji.serve.doctor.facts import (
     AddressAsked,
     CertificateSeen,
+    ClockKept,
     DiskSeen,
     HostAsked,
     QueueSeen,
@@ -35,6 +38,7 @@ from pyeonji.serve.doctor.gather import Gatherer, NotFetched
 from pyeonji.serve.doctor.words import WORDS, told
 from pyeonji.serve.doctor.zone_checks import check_domain
 from pyeonji.serve.publishing import domain_records, sts_policy
+from pyeonji.serve.settings import DoctorSettings
 from pyeonji.storage.directory import Domain
 from pyeonji.storage.embedded import open_store
 
@@ -370,6 +374,56 @@ def test_the_clock(
     assert found[code, "clock"].severity is severity
 
 
+def test_the_clock_is_asked_of_nobody_unless_said_so(
+    configuration: Configuration, dns: FakeDns
+) -> None:
+    """The kernel knows whether a time service keeps it right."""
+    asked: list[str] = []
+
+    class Listening(Web):
+        async def fetch(self, url: str) -> tuple[str, str]:
+            asked.append(url)
+            return await super().fetch(url)
+
+    for said in ("kernel", ""):
+        doctor = replace(configuration.doctor, clock=said)
+        found = examined(replace(configuration, doctor=doctor), Listening())
+        kinds = {code for code, subject in found if subject == "clock"}
+        assert kinds == ({"clock.kept"} & kinds or {"clock.alone"} if said else set())
+    assert {url.split("/")[2] for url in asked} == {f"mta-sts.{NAME}"}
+    assert DoctorSettings().clock == "kernel"
+    seen = clock_kept()
+    assert seen is None or seen.error_s >= 0.0
+
+
+def test_what_is_too_slow_is_told(
+    configuration: Configuration,
+    dns: FakeDns,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """And the rest is looked at."""
+
+    async def never(*_: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(doctor_command, "LOOK_S", 0.5)
+    monkeypatch.setattr(Gatherer, "_spf", never)
+    config = tmp_path / "pyeonji.toml"
+    config.write_text(
+        f'hostname = "mail.{NAME}"\ndata = "data"\n[dns]\nservers = ["{dns.server}"]\n'
+        f'[publish]\naddresses = ["{ADDRESS}"]\n'
+        '[doctor]\noutbound = ""\nblocklists = []\n'
+    )
+    run = CliRunner()
+    made = run.invoke(app, ["--config", str(config), "domain", "add", NAME])
+    assert made.exit_code == 0, made.output
+    said = run.invoke(app, ["--config", str(config), "doctor", "--json"])
+    told = {each["code"]: each["subject"] for each in json.loads(said.output)}
+    assert told["slow"] == NAME
+    assert "helo.unknown" in told
+
+
 # -- checks of facts alone
 
 
@@ -521,3 +575,18 @@ def test_why_a_door_is_closed(configuration: Configuration, dns: FakeDns) -> Non
     with socket.create_server(("127.0.0.1", port)):
         found = examined(configuration, right_web(configuration))
     assert ("door", configuration.listeners[0].name) in found
+
+
+@pytest.mark.parametrize(
+    ("kept", "error_s", "code"),
+    [
+        (True, 0.02, "clock.kept"),
+        (True, 40.0, "clock.alone"),
+        (False, 0.0, "clock.alone"),
+    ],
+)
+def test_a_clock_that_the_kernel_knows_of(
+    kept: bool, error_s: float, code: str
+) -> None:
+    found = codes(clock=ClockKept(kept=kept, error_s=error_s), clock_source="kernel")
+    assert code in found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,7 +13,7 @@ from pyeonji.base.clock import SystemClock
 from pyeonji.net.dns import Resolver
 from pyeonji.serve.commands.context import Context, print_json
 from pyeonji.serve.doctor.checks import check_host
-from pyeonji.serve.doctor.findings import Severity, exit_code
+from pyeonji.serve.doctor.findings import Severity, exit_code, warning
 from pyeonji.serve.doctor.gather import Gatherer
 from pyeonji.serve.doctor.words import told
 from pyeonji.serve.doctor.zone_checks import check_domain
@@ -20,8 +21,16 @@ from pyeonji.serve.publishing import published_keys
 from pyeonji.storage.errors import NoSuchDomain
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from pyeonji.serve.doctor.findings import Finding
     from pyeonji.storage.embedded import Store
+
+LOOK_S: Final = 60.0
+"""For this host, and for each domain; a question to DNS takes 15 s at most."""
+
+AT_ONCE: Final = 8
+"""Domains that are looked at together."""
 
 MARKS = {
     Severity.WELL: ("ok", "좋음"),
@@ -67,11 +76,26 @@ def doctor(
             ),
             SystemClock(),
         )
-        found = check_host(await gatherer.host(known))
-        for name in wanted:
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def host() -> list[Finding]:
+            return check_host(await gatherer.host(known))
+
+        async def domain(name: str) -> list[Finding]:
             keys = await published_keys(store.directory, name)
-            found += check_domain(await gatherer.domain(name, keys))
-        return found
+            return check_domain(await gatherer.domain(name, keys))
+
+        async def limited(name: str, look: Awaitable[list[Finding]]) -> list[Finding]:
+            async with turn:
+                try:
+                    async with asyncio.timeout(LOOK_S):
+                        return await look
+                except TimeoutError:
+                    return [warning("slow", name, seconds=f"{LOOK_S:.0f}")]
+
+        looks = [limited(configuration.hostname, host())]
+        looks += [limited(name, domain(name)) for name in wanted]
+        return [each for some in await asyncio.gather(*looks) for each in some]
 
     found = kept.run(work)
     found.sort(key=lambda each: -each.severity)

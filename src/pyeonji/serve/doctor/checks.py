@@ -220,6 +220,17 @@ def _queue(seen: QueueSeen) -> Iterator[Finding]:
 
 
 def _clock(asked: HostAsked) -> Iterator[Finding]:
+    if asked.clock is not None:
+        seconds = f"{asked.clock.error_s:.1f}"
+        if asked.clock.kept and asked.clock.error_s <= SKEW_NOTED_S:
+            yield well("clock.kept", "clock", seconds=seconds)
+        else:
+            yield warning("clock.alone", "clock")
+    elif asked.clock_source:
+        yield from _skew(asked)
+
+
+def _skew(asked: HostAsked) -> Iterator[Finding]:
     if asked.skew_s is None:
         yield note("clock.unknown", "clock", source=asked.clock_source)
         return

@@ -89,6 +89,14 @@ class QueueSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockKept:
+    """What the kernel knows of the clock."""
+
+    kept: bool  # by a time service
+    error_s: float  # at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostAsked:
     """This host. Times are Unix seconds."""
 
@@ -103,4 +111,5 @@ class HostAsked:
     outbound: str | None = None  # why port 25 of others isn't reached; None: not tried
     outbound_at: str = ""
     skew_s: float | None = None  # our clock minus the world's; None: not known
-    clock_source: str = ""
+    clock_source: str = ""  # who was asked: a URL, "kernel", or "" nobody
+    clock: ClockKept | None = None  # None: the kernel was not asked, or won't say

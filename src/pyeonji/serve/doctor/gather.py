@@ -15,6 +15,7 @@ import httpx
 from pyeonji.mta.publish.records import ascii_name
 from pyeonji.mta.publish.sts import PATH
 from pyeonji.mta.trust.spf import SpfResult, check_spf
+from pyeonji.serve.doctor.clock import clock_kept
 from pyeonji.serve.doctor.facts import (
     AddressAsked,
     DomainAsked,
@@ -28,6 +29,7 @@ from pyeonji.serve.publishing import (
     host_facts,
     sts_policy,
 )
+from pyeonji.serve.settings import KERNEL
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -149,9 +151,20 @@ class Gatherer:
         hostname = configuration.hostname
         addresses = await self._own_addresses()
         both = [(hostname, "A"), (hostname, "AAAA")]
-        answers = await self._answers(both)
-        skew, source = await self._skew()
-        outbound, outbound_at = await self._outbound()
+        # all at once: where nobody answers, each takes its whole time
+        (
+            answers,
+            seen_addresses,
+            doors,
+            (skew, source),
+            (outbound, outbound_at),
+        ) = await asyncio.gather(
+            self._answers(both),
+            asyncio.gather(*(self._address(each) for each in addresses)),
+            self._doors(addresses),
+            self._skew(),
+            self._outbound(),
+        )
         needed = [hostname]
         facts = host_facts(configuration, addresses)
         for name in map(ascii_name, domains):
@@ -160,11 +173,9 @@ class Gatherer:
         return HostAsked(
             hostname=hostname,
             now=self._clock.time(),
-            addresses=tuple(
-                await asyncio.gather(*(self._address(each) for each in addresses))
-            ),
+            addresses=tuple(seen_addresses),
             hostname_answers={kind: answers[hostname, kind] for _, kind in both},
-            doors=tuple(await self._doors(addresses)),
+            doors=tuple(doors),
             certificate=await certificate_seen(
                 configuration, tuple(needed), self._clock.time()
             ),
@@ -174,6 +185,7 @@ class Gatherer:
             outbound_at=outbound_at,
             skew_s=skew,
             clock_source=source,
+            clock=clock_kept() if source == KERNEL else None,
         )
 
     # -- DNS
@@ -275,8 +287,8 @@ class Gatherer:
 
     async def _skew(self) -> tuple[float | None, str]:
         source = self._configuration.doctor.clock
-        if not source:
-            return None, "-"
+        if not source or source == KERNEL:
+            return None, source
         before = self._clock.time()
         try:
             _, date = await self._fetch(source)

@@ -280,6 +280,20 @@ HOST_WORDS: Final[dict[str, tuple[Told, Told]]] = {
             "`pyeonji queue list`: 스팸을 보내는 계정이 있나요?",
         ),
     ),
+    "clock.kept": (
+        ("a time service keeps the clock right (within {seconds} s)", ""),
+        ("시각 서비스가 시계를 맞춥니다 ({seconds}초 안)", ""),
+    ),
+    "clock.alone": (
+        (
+            "no time service keeps the clock right, as far as the kernel knows",
+            "run one (chrony, systemd-timesyncd), or name a URL as [doctor] clock",
+        ),
+        (
+            "커널이 아는 한 시계를 맞추는 시각 서비스가 없습니다",
+            "chrony나 systemd-timesyncd를 켜거나 [doctor] clock에 URL을 적으세요",
+        ),
+    ),
     "clock": (
         ("the clock is right (off by {seconds} s)", ""),
         ("시계가 맞습니다 ({seconds}초 차이)", ""),
@@ -289,7 +303,17 @@ HOST_WORDS: Final[dict[str, tuple[Told, Told]]] = {
         ("시계가 {seconds}초 틀립니다", "시각 서비스(NTP)를 켜세요"),
     ),
     "clock.unknown": (
-        ("the clock was not checked: {source} didn't answer", ""),
-        ("시계를 확인하지 못했습니다: {source}이(가) 답하지 않습니다", ""),
+        ("the clock was not checked: {source} gave no time", ""),
+        ("시계를 확인하지 못했습니다: {source}이(가) 시각을 말하지 않습니다", ""),
+    ),
+    "slow": (
+        (
+            "{subject} was not looked at to the end: {seconds} s were not enough",
+            "does DNS answer ([dns] servers), and the web server of mta-sts?",
+        ),
+        (
+            "{subject}을(를) 끝까지 보지 못했습니다: {seconds}초로는 모자랐습니다",
+            "DNS([dns] servers)와 mta-sts의 웹 서버가 답하나요?",
+        ),
     ),
 }

@@ -388,6 +388,23 @@ _LETTER: Final = (
 )
 
 
+def totals(connection: Database) -> tuple[int, int, float | None]:
+    """How many letters there are, are not held, and when the first of these came.
+
+    Indexes alone are read, but for letters held in front of the first one.
+    """
+    (count,) = one(connection, "SELECT count(*) FROM letters")
+    (waiting,) = one(
+        connection,
+        "SELECT count(*) FROM letters INDEXED BY letters_due WHERE held = 0",
+    )
+    first = one(
+        connection,
+        "SELECT accepted_at FROM letters WHERE held = 0 ORDER BY id LIMIT 1",
+    )
+    return count, waiting, first[0] if first else None
+
+
 def future(connection: Database, account: str, now: float) -> tuple[int, int]:
     """Letters of an account that are held until after `now`, and their octets."""
     row: tuple[int, int] = one(

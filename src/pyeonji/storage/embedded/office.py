@@ -115,14 +115,10 @@ class EmbeddedOffice:
             letters_, held, oldest = 0, 0, []
             for _, path in self._files():
                 with self._open(path) as connection:
-                    row = one(
-                        connection,
-                        "SELECT count(*), coalesce(sum(held), 0),"
-                        " min(iif(held, NULL, accepted_at)) FROM letters",
-                    )
-                letters_ += row[0]
-                held += row[1]
-                oldest += [row[2]] if row[2] is not None else []
+                    count, waiting, first = letters.totals(connection)
+                letters_ += count
+                held += count - waiting
+                oldest += [first] if first is not None else []
             return Totals(
                 letters=letters_, held=held, oldest_at=min(oldest, default=None)
             )
