@@ -10,13 +10,13 @@ from tests.roads.smtp_house import Client, House, play
 
 from pyeonji import hooks as public
 from pyeonji.base.clock import Clock
+from pyeonji.mta.hooks.options import PythonOptions
 from pyeonji.mta.hooks.python import (
     Delivering,
     DeliveryDeferred,
     DeliveryRefused,
     HookRefused,
     PythonHook,
-    PythonOptions,
     load,
 )
 from pyeonji.mta.policy.options import PolicyOptions

@@ -10,7 +10,8 @@ from tests.roads.smtp_house import Client, House, play
 
 from pyeonji.base.clock import Clock
 from pyeonji.mta.hooks.milter import Milter
-from pyeonji.mta.hooks.milter_link import Links, MilterOptions
+from pyeonji.mta.hooks.milter_link import Links
+from pyeonji.mta.hooks.options import MilterOptions
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.receive.judging import Judge
 from pyeonji.protocol.milter.packets import packet

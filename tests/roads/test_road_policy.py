@@ -14,7 +14,8 @@ from pyeonji.base.dns import DnsAnswer, DnsStatus
 from pyeonji.base.events import Happening
 from pyeonji.base.rates import Rate
 from pyeonji.mta.alarms import Alarms
-from pyeonji.mta.hooks.python import PythonHook, PythonOptions
+from pyeonji.mta.hooks.options import PythonOptions
+from pyeonji.mta.hooks.python import PythonHook
 from pyeonji.mta.policy.habits import AccountOptions
 from pyeonji.mta.policy.lists import DnsList
 from pyeonji.mta.policy.options import PolicyOptions

@@ -45,7 +45,7 @@ from pyeonji.serve.acme.keeper import Keeper
 from pyeonji.serve.certificates import named_files
 from pyeonji.serve.configuration import Configuration, ConfigurationError
 from pyeonji.serve.contexts import Contexts
-from pyeonji.serve.policing import load_hooks, make_judge
+from pyeonji.serve.filters import load_hooks, make_judge
 from pyeonji.serve.report_reading import ReportReader
 from pyeonji.serve.reporting import dmarc_reporter, tls_reporter
 from pyeonji.serve.websites import Websites

@@ -11,29 +11,42 @@ import typer
 
 from pyeonji import __version__
 from pyeonji.base.errors import PermanentError, TemporaryError
-from pyeonji.mua.cli import app as mail
-from pyeonji.serve.commands import (
-    accounts,
-    aliases,
-    certificate,
-    check,
-    dev,
-    dkim,
-    doctor,
-    domains,
-    letters,
-    publishing,
-    queue,
-    reports,
-    serving,
-    suppression,
-    trace,
-)
+from pyeonji.mua.commandset import Command, CommandSet
 from pyeonji.serve.commands.context import Context
 
 DEFAULT_FILES: Final = ("pyeonji.toml", "/etc/pyeonji/pyeonji.toml")
 
+HERE: Final = "pyeonji.serve.commands"
+
+COMMANDS: Final[dict[str, Command]] = {
+    "domain": Command(f"{HERE}.publishing:app"),
+    "account": Command(f"{HERE}.accounts:app"),
+    "alias": Command(f"{HERE}.aliases:app"),
+    "dkim": Command(f"{HERE}.dkim:app"),
+    "queue": Command(f"{HERE}.queue:app"),
+    "certificate": Command(f"{HERE}.certificate:app"),
+    "reports": Command(f"{HERE}.reports:app"),
+    "suppression": Command(f"{HERE}.suppression:app"),
+    "mail": Command(f"{HERE}.mail:app"),
+    "serve": Command(f"{HERE}.serving:serve", "pyeonji --config pyeonji.toml serve"),
+    "dev": Command(f"{HERE}.dev:dev", "pyeonji dev"),
+    "trace": Command(f"{HERE}.trace:trace", "pyeonji trace 01JX5K8Q20001"),
+    "doctor": Command(f"{HERE}.doctor:doctor", "pyeonji doctor example.org"),
+    "check": Command(f"{HERE}.check:check", "pyeonji --config pyeonji.toml check"),
+    "verify": Command(f"{HERE}.check:verify", "pyeonji verify"),
+    "repair": Command(f"{HERE}.check:repair", "pyeonji repair"),
+}
+"""In the order of --help."""
+
+
+class Commands(CommandSet):
+    """Of `pyeonji`."""
+
+    known = COMMANDS
+
+
 app = typer.Typer(
+    cls=Commands,
     name="pyeonji",
     help="편지: a complete Internet e-mail system.",
     no_args_is_help=True,
@@ -41,26 +54,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-domains.app.command("dns", epilog="Example: `pyeonji domain dns example.org`")(
-    publishing.dns
-)
-app.add_typer(domains.app, name="domain")
-app.add_typer(accounts.app, name="account")
-app.add_typer(aliases.app, name="alias")
-app.add_typer(dkim.app, name="dkim")
-app.add_typer(queue.app, name="queue")
-app.add_typer(certificate.app, name="certificate")
-app.add_typer(reports.app, name="reports")
-app.add_typer(suppression.app, name="suppression")
-mail.command("verify", rich_help_panel="Reading")(letters.verify)
-app.add_typer(mail, name="mail")
-app.command(epilog="Example: `pyeonji --config pyeonji.toml serve`")(serving.serve)
-app.command(epilog="Example: `pyeonji dev`")(dev.dev)
-app.command(epilog="Example: `pyeonji trace 01JX5K8Q20001`")(trace.trace)
-app.command(epilog="Example: `pyeonji doctor example.org`")(doctor.doctor)
-app.command(epilog="Example: `pyeonji --config pyeonji.toml check`")(check.check)
-app.command(epilog="Example: `pyeonji verify`")(check.verify)
-app.command(epilog="Example: `pyeonji repair`")(check.repair)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pyeonji {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -75,11 +74,13 @@ def _options(
         ),
     ] = None,
     *,
-    version: Annotated[bool, typer.Option("--version", help="Say which.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback has said it
+        bool,
+        typer.Option(
+            "--version", help="Say which.", callback=_say_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
-    if version:
-        print(f"pyeonji {__version__}")
-        raise typer.Exit
     chosen = config or next(
         (Path(name) for name in DEFAULT_FILES if Path(name).exists()),
         Path(DEFAULT_FILES[0]),

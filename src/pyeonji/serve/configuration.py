@@ -48,10 +48,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyeonji.base.networks import Network
-    from pyeonji.mta.hooks.milter_link import MilterOptions
-    from pyeonji.mta.hooks.python import PythonOptions
-    from pyeonji.mta.hooks.rspamd import RspamdOptions
-    from pyeonji.mta.hooks.webhook import WebhookOptions
+    from pyeonji.mta.hooks.options import (
+        MilterOptions,
+        PythonOptions,
+        RspamdOptions,
+        WebhookOptions,
+    )
 
 Tls = Literal["none", "starttls", "implicit"]
 

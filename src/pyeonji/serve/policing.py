@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.base.rates import Rate
-from pyeonji.mta.hooks.milter import Milter
-from pyeonji.mta.hooks.milter_link import Links, MilterOptions
-from pyeonji.mta.hooks.python import PythonHook, PythonOptions, load
-from pyeonji.mta.hooks.rspamd import Rspamd, RspamdOptions
-from pyeonji.mta.hooks.webhook import EVENTS, WebhookOptions
+from pyeonji.mta.hooks.options import (
+    EVENTS,
+    MilterOptions,
+    PythonOptions,
+    RspamdOptions,
+    WebhookOptions,
+)
 from pyeonji.mta.policy.habits import AccountOptions
 from pyeonji.mta.policy.lists import DnsList, answer_range
 from pyeonji.mta.policy.options import PolicyOptions
-from pyeonji.mta.receive.judging import Judge
 from pyeonji.mta.trust.options import TrustOptions
 from pyeonji.serve.values import (
     ValueRefused,
@@ -32,50 +33,10 @@ from pyeonji.serve.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
-    from pyeonji.base.clock import Clock
-    from pyeonji.mta.alarms import Alarms
-    from pyeonji.mta.hooks.session import Hook
-    from pyeonji.mta.receive.judging import Ask
-    from pyeonji.serve.configuration import Configuration
-    from pyeonji.storage.strangers import Strangers
-
     Table = Callable[..., dict[str, Any]]
-
-
-def make_judge(
-    configuration: Configuration,
-    clock: Clock,
-    ask: Ask,
-    python: Sequence[PythonHook] = (),
-    strangers: Strangers | None = None,
-    alarms: Alarms | None = None,
-) -> Judge:
-    """Policy of one worker, with the hooks that the operator wants."""
-    hooks: list[Hook] = []
-    if configuration.rspamd is not None:
-        hooks.append(Rspamd(configuration.rspamd))
-    hooks += [Milter(Links(each)) for each in configuration.milters]
-    hooks += python
-    return Judge(
-        configuration.policy,
-        clock=clock,
-        ask=ask,
-        hooks=hooks,
-        strangers=strangers,
-        alarms=alarms,
-    )
-
-
-def load_hooks(configuration: Configuration) -> list[PythonHook]:
-    """The operator's own Python.
-
-    Raises:
-        HookRefused: one of them cannot be used.
-    """
-    return [PythonHook(each, load(each)) for each in configuration.hooks]
 
 
 MIN_SECRET_OCTETS: Final = 16

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyeonji.base.ids import LetterId
-from pyeonji.mta.hooks.rspamd import Rspamd, RspamdOptions, verdict
+from pyeonji.mta.hooks.options import RspamdOptions
+from pyeonji.mta.hooks.rspamd import Rspamd, verdict
 from pyeonji.mta.hooks.session import NOTHING, Arriving, Peer, Verdict
 from pyeonji.mta.policy.decision import Action
 from pyeonji.mta.policy.facts import NOT_CHECKED

@@ -11,7 +11,7 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyeonji.protocol.milter import packets
 from pyeonji.protocol.milter.packets import Actions, Terms
@@ -24,6 +24,9 @@ from pyeonji.protocol.milter.replies import (
     read_terms,
 )
 
+if TYPE_CHECKING:
+    from pyeonji.mta.hooks.options import MilterOptions
+
 MAX_IDLE: Final = 8
 """Connections to a milter that are kept for the next client."""
 
@@ -31,27 +34,6 @@ IDLE_S: Final = 30.0
 """How long they are kept."""
 
 READ_OCTETS: Final = 65536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MilterOptions:
-    """One milter, as the operator wants it.
-
-    `address` is "inet:HOST:PORT" or "unix:PATH"; `default` what is done when it
-    fails: "tempfail", "accept", "reject", "quarantine".
-    """
-
-    address: str
-    default: str = "tempfail"
-    submission: bool = True
-    may_change_body: bool = False
-    may_change_recipients: bool = False
-    may_change_sender: bool = False
-    reuse: bool = False  # one connection for several clients (SMFIC_QUIT_NC)
-    connect_s: float = 10.0
-    command_s: float = 30.0
-    end_s: float = 300.0  # for the last word; each PROGRESS starts it again
-    total_s: float = 540.0  # a client waits 10 minutes (RFC 5321 §4.5.3.2.6)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ import inspect
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -30,9 +29,9 @@ from pyeonji.storage.content import BlobFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pyeonji.message.prepare import Prepared
+    from pyeonji.mta.hooks.options import PythonOptions
     from pyeonji.mta.hooks.session import Arriving, Peer
     from pyeonji.mta.needs import Deliver, Placed
     from pyeonji.storage.content import Content
@@ -63,22 +62,6 @@ class DeliveryDeferred(TemporaryError):
 
 class HookFailed(Exception):
     """It raised, was late, or answered what is no decision."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonOptions:
-    """One hook, as the operator wants it.
-
-    `module` is "package.module:Class"; `folder` is looked in for it first.
-    `default` is what is done when it fails: "tempfail", "accept", "reject",
-    "quarantine".
-    """
-
-    module: str
-    folder: Path | None = None
-    default: str = "tempfail"
-    time_s: float = 5.0
-    submission: bool = True
 
 
 def load(options: PythonOptions) -> public.Hook:

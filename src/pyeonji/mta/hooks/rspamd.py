@@ -7,7 +7,6 @@ be asked in time, the letter goes on: a filter that is down holds nothing up.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -22,6 +21,7 @@ from pyeonji.storage.content import opened
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from pyeonji.mta.hooks.options import RspamdOptions
     from pyeonji.mta.hooks.session import Arriving, Peer
 
 MAX_ANSWER_OCTETS: Final = 1024 * 1024
@@ -33,21 +33,6 @@ MAX_SYMBOLS: Final = 40
 CHUNK: Final = 64 * 1024
 
 log = structlog.get_logger("pyeonji.mta.rspamd")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RspamdOptions:
-    """One Rspamd, as the operator wants it.
-
-    `url` is "http://HOST:PORT" of its normal worker. `spam` is what is done
-    where it says "add header" or "rewrite subject".
-    """
-
-    url: str
-    time_s: float = 10.0
-    spam: str = "quarantine"
-    submission: bool = False
-    max_octets: int = 20 * 1024 * 1024  # larger letters are not shown
 
 
 class Rspamd:

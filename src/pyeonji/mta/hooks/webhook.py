@@ -14,7 +14,6 @@ import hmac
 import secrets
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -29,14 +28,13 @@ if TYPE_CHECKING:
 
     from pyeonji.base.clock import Clock
     from pyeonji.base.events import LetterEvent
+    from pyeonji.mta.hooks.options import WebhookOptions
     from pyeonji.storage.queue import NewLetter, QueuedLetter
 
 MAX_WAITING: Final = 10_000
 """Events that wait for one server; more are dropped, and that is logged."""
 
-RETRY_S: Final = (1.0, 5.0, 30.0, 120.0, 600.0)
 TIME_S: Final = 10.0
-EVENTS: Final = ("accepted", "delivered", "bounced", "held")
 
 _KINDS: Final = {
     Happening.DELIVERED: "delivered",
@@ -46,16 +44,6 @@ _KINDS: Final = {
 }
 
 log = structlog.get_logger("pyeonji.mta.webhook")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookOptions:
-    """One server that is told."""
-
-    url: str
-    secret: bytes = field(repr=False)
-    events: tuple[str, ...] = EVENTS
-    retry_s: tuple[float, ...] = RETRY_S
 
 
 def signature(secret: bytes, unix_second: int, body: bytes) -> str:

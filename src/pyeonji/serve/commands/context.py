@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from pyeonji.serve.configuration import Configuration, ConfigurationError, read
-from pyeonji.serve.privileges import become_user
-from pyeonji.storage.embedded import Store, open_store
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
+
+    from pyeonji.serve.configuration import Configuration
+    from pyeonji.storage.embedded import Store
 
 T = TypeVar("T")
 
@@ -32,6 +31,12 @@ class Context:
     @property
     def configuration(self) -> Configuration:
         """The configuration. Raises ConfigurationError."""
+        # not every command needs it, nor what is kept: each imports what it uses
+        from pyeonji.serve.configuration import (  # noqa: PLC0415
+            ConfigurationError,
+            read,
+        )
+
         if self._configuration is None:
             if not self._named and not self.file.exists():
                 raise ConfigurationError(
@@ -43,11 +48,15 @@ class Context:
 
     def data(self) -> Path:
         """The data folder, for one who from now on is the configured user."""
+        from pyeonji.serve.privileges import become_user  # noqa: PLC0415
+
         become_user(self.configuration)
         return self.configuration.data
 
     def run(self, work: Callable[[Store], Awaitable[T]]) -> T:
         """Open what is kept, do something with it, close it."""
+        from pyeonji.storage.embedded import open_store  # noqa: PLC0415
+
         data = self.data()
 
         async def whole() -> T:

@@ -10,7 +10,7 @@ from pyeonji.mta.publish.zone import zone
 from pyeonji.net.dns import Resolver
 from pyeonji.serve.certificates import CertificateRefused, named_files
 from pyeonji.serve.commands.context import Context, print_json
-from pyeonji.serve.commands.domains import Json, Name
+from pyeonji.serve.commands.domains import Json, Name, app
 from pyeonji.serve.publishing import (
     addresses_of,
     domain_records,
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from pyeonji.storage.embedded import Store
 
 
+__all__ = ["app"]
+
+
+@app.command("dns", epilog="Example: `pyeonji domain dns example.org`")
 def dns(context: typer.Context, name: Name, *, json: Json = False) -> None:
     """Print every record to publish, as a zone file.
 

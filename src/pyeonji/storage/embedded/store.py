@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.clock import Clock, SystemClock
-from pyeonji.storage.authentication import Authenticator
 from pyeonji.storage.credentials import Sealer
 from pyeonji.storage.embedded import letters
 from pyeonji.storage.embedded.account import EmbeddedAccount
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from pyeonji.base.ids import AccountId
     from pyeonji.protocol.sasl.steps import Verdict
+    from pyeonji.storage.authentication import Authenticator
     from pyeonji.storage.content import Spool
     from pyeonji.storage.mailboxes import Delivered, Delivery
 
@@ -262,6 +262,9 @@ class Store:
         verify_token: Callable[[str], Verdict] | None = None,
     ) -> Authenticator:
         """What answers the doors' questions; close it before the store."""
+        # SASL and certificates: a tenth of a second that no command needs
+        from pyeonji.storage.authentication import Authenticator  # noqa: PLC0415
+
         return Authenticator(
             self.directory,
             sealer=self.sealer,
