@@ -32,6 +32,8 @@ class Pebble:
         tls_port: where it looks for TLS-ALPN-01.
         names: that it finds in DNS.
         life_s: how long its certificates are good.
+        resolver: "ADDRESS:PORT" of another name server that it asks; then it also
+            wants each name to be proved again.
 
     It refuses a fifth of all nonces, as no real authority does for long.
     """
@@ -43,6 +45,7 @@ class Pebble:
         tls_port: int,
         names: list[str],
         life_s: int = 157766400,
+        resolver: str = "",
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pyeonji-pebble-"))
         self._ports = Ports()
@@ -64,6 +67,8 @@ class Pebble:
         self._file = self.folder / "pebble.json"
         self._file.write_text(json.dumps({"pebble": settings}))
         self.dns = FakeDns({(name, "A"): [HOST] for name in names})
+        self._resolver = resolver or self.dns.server
+        self._more = {"PEBBLE_AUTHZREUSE": "0"} if resolver else {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -79,13 +84,14 @@ class Pebble:
         self.dns.__enter__()
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                ["pebble", "-config", self._file, "-dnsserver", self.dns.server],
+                ["pebble", "-config", self._file, "-dnsserver", self._resolver],
                 stdout=log,
                 stderr=log,
                 env={
                     **os.environ,
                     "PEBBLE_VA_NOSLEEP": "1",
                     "PEBBLE_WFE_NONCEREJECT": "20",
+                    **self._more,
                 },
             )
         deadline = time.monotonic() + READY_S

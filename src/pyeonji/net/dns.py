@@ -158,7 +158,7 @@ class Resolver:
         if self._resolver is None:
             if self._servers:
                 resolver = dns.asyncresolver.Resolver(configure=False)
-                resolver.nameservers = [_nameserver(text) for text in self._servers]
+                resolver.nameservers = [nameserver(text) for text in self._servers]
             else:
                 try:
                     resolver = dns.asyncresolver.Resolver()
@@ -185,7 +185,8 @@ def a_labels(name: str) -> str:
     return text.rstrip(".").lower()
 
 
-def _nameserver(text: str) -> dns.nameserver.Nameserver:
+def nameserver(text: str) -> dns.nameserver.Nameserver:
+    """A server of `[dns] servers`."""
     host, colon, port = text.rpartition(":")
     if not colon or ("]" not in host and ":" in host):  # a bare IPv6 address
         host, port = text, "53"

@@ -11,6 +11,7 @@ from pyeonji.serve.values import (
     boolean,
     domain_name,
     duration_s,
+    endpoint,
     one_of,
     path,
     positive,
@@ -98,13 +99,23 @@ class SourceSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DnsUpdateSettings:
+    """Who is told of records that answer DNS challenges (RFC 2136)."""
+
+    server: tuple[str, int]
+    key_file: Path
+    zone: str = ""  # "": the server is asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcmeSettings:
     """Where certificates come from, and for which names."""
 
     directory: str = LETS_ENCRYPT
     contact: str = ""
     hosts: tuple[str, ...] = ()  # none: our host name and what domains need
-    challenge: Literal["http-01", "tls-alpn-01"] = "http-01"
+    challenge: Literal["http-01", "tls-alpn-01", "dns-01"] = "http-01"
+    dns: DnsUpdateSettings | None = None  # for dns-01
     ca: Path | None = None  # whose certificate the directory shows
 
 
@@ -155,8 +166,8 @@ def read_published(
         if own_certificate:
             raise ValueRefused("[tls] certificate is set already", ("acme",))
         found["acme"] = acme = read_acme(table, wanted.pop("acme"), folder)
-        needed = "none" if acme.challenge == "http-01" else "implicit"
-        if needed not in web:
+        needed = {"http-01": "none", "tls-alpn-01": "implicit"}.get(acme.challenge)
+        if needed is not None and needed not in web:
             raise ValueRefused(
                 f'{acme.challenge} needs a [[listener]] with protocol = "http" '
                 f'and tls = "{needed}"',
@@ -247,11 +258,43 @@ def read_acme(table: Table, tree: dict[str, Any], folder: Path) -> AcmeSettings:
         ("acme",),
         directory=_https,
         contact=text,
-        hosts=_names,
-        challenge=one_of("http-01", "tls-alpn-01"),
+        hosts=_certificate_names,
+        challenge=one_of("http-01", "tls-alpn-01", "dns-01"),
         ca=path(folder),
+        dns=dict,
     )
+    by_dns = wanted.get("challenge") == "dns-01"
+    if by_dns != ("dns" in wanted):
+        raise ValueRefused('[acme.dns] and challenge = "dns-01" go together', ("acme",))
+    if not by_dns and any(name.startswith("*") for name in wanted.get("hosts", ())):
+        raise ValueRefused('"*" needs challenge = "dns-01"', ("acme", "hosts"))
+    if by_dns:
+        wanted["dns"] = _read_dns_update(table, wanted["dns"], folder)
     return AcmeSettings(**wanted)
+
+
+def _read_dns_update(
+    table: Table, tree: dict[str, Any], folder: Path
+) -> DnsUpdateSettings:
+    where = ("acme", "dns")
+    wanted = table(tree, where, server=_dns_server, key=path(folder), zone=domain_name)
+    for key in ("server", "key"):
+        if key not in wanted:
+            raise ValueRefused("is missing", (*where, key))
+    return DnsUpdateSettings(key_file=wanted.pop("key"), **wanted)
+
+
+def _dns_server(value: Any) -> tuple[str, int]:
+    return endpoint(value, default_port=53)
+
+
+def _certificate_names(value: Any) -> tuple[str, ...]:
+    """Host names; the first label may be "*"."""
+    found = []
+    for each in texts(value):
+        star = "*." if each.startswith("*.") else ""
+        found.append(star + domain_name(each.removeprefix("*.")))
+    return tuple(found)
 
 
 def _clock(value: Any) -> str:

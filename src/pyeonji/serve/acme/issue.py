@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -18,6 +18,7 @@ from josepy.jwk import JWK, JWKEC
 from pyeonji import __version__
 from pyeonji.base.errors import TemporaryError
 from pyeonji.serve.acme.challenge import TlsAlpn01, proof
+from pyeonji.serve.acme.dns_update import NotUpdated, ZoneEditor
 from pyeonji.serve.acme.folder import KeptAccount
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def issue(
     folder: AcmeFolder,
     *,
     new_key: bool = False,
+    resolvers: Sequence[str] = (),
 ) -> None:
     """Get a certificate for these names, and keep it.
 
@@ -53,9 +55,11 @@ def issue(
 
     Args:
         settings: which authority, which challenge.
-        names: host names in A-labels, one at least.
+        names: host names in A-labels, one at least; with DNS challenges
+            also "*" as the first label.
         folder: what is kept.
         new_key: make a new key instead of keeping the present one.
+        resolvers: `[dns] servers`, for DNS challenges.
 
     Raises:
         NotIssued: refused, or not reached; nothing was changed.
@@ -66,11 +70,13 @@ def issue(
         key = None if new_key else folder.key()
         key = key or ec.generate_private_key(ec.SECP256R1())
         try:
-            chain = _Order(settings, folder).chain(names, key)
+            chain = _Order(settings, folder, resolvers).chain(names, key)
         except (errors.Error, messages.Error, JoseError) as error:
             raise NotIssued(_reason(error)) from error
         except (requests.RequestException, ValueError) as error:
             raise NotIssued(f"{settings.directory}: {error}") from error
+        except NotUpdated as error:
+            raise NotIssued(str(error)) from error
         folder.keep_certificate(key, chain.encode("ascii"))
 
 
@@ -93,20 +99,33 @@ class _Network(client.ClientNetwork):
 class _Order:
     """One conversation with an authority."""
 
-    def __init__(self, settings: AcmeSettings, folder: AcmeFolder) -> None:
+    def __init__(
+        self, settings: AcmeSettings, folder: AcmeFolder, resolvers: Sequence[str]
+    ) -> None:
         self._settings = settings
         self._folder = folder
+        self._editor: ZoneEditor | None = None
+        if settings.dns is not None:
+            self._editor = ZoneEditor(settings.dns, resolvers)
+        self._shown: dict[str, list[tuple[str, str]]] = {}  # zone -> (name, text)
 
     def chain(self, names: Sequence[str], key: CertificateKey) -> str:
         """The certificate and its chain (RFC 8555 §7.4)."""
         authority = self._signed_in()
         order = authority.new_order(_request(names, key))
-        # both clocks are the library's: it compares with its own naive now()
-        deadline = datetime.now() + timedelta(seconds=ORDER_S)  # noqa: DTZ005
         with ExitStack() as answered:
-            for authorization in order.authorizations:
-                if authorization.body.status != messages.STATUS_VALID:
-                    self._answer(authority, authorization, answered)
+            ready = [
+                self._prepare(authority, authorization, answered)
+                for authorization in order.authorizations
+                if authorization.body.status != messages.STATUS_VALID
+            ]
+            if self._editor is not None:
+                for zone, records in self._shown.items():
+                    self._editor.wait_until_shown(zone, records)
+            for body, response in ready:
+                authority.answer_challenge(body, response)
+            # both clocks are the library's: it compares with its own naive now()
+            deadline = datetime.now() + timedelta(seconds=ORDER_S)  # noqa: DTZ005
             order = authority.poll_authorizations(order, deadline)
         finished = authority.finalize_order(order, deadline)
         return str(finished.fullchain_pem)
@@ -148,13 +167,13 @@ class _Order:
         )
         return authority
 
-    def _answer(
+    def _prepare(
         self,
         authority: client.ClientV2,
         authorization: messages.AuthorizationResource,
         answered: ExitStack,
-    ) -> None:
-        """Put the answer where the server finds it, and say so (RFC 8555 §7.5.1)."""
+    ) -> tuple[messages.ChallengeBody, challenges.ChallengeResponse]:
+        """Put the answer where it is looked for (RFC 8555 §7.5.1)."""
         host = authorization.body.identifier.value
         wanted = self._settings.challenge
         jwk = authority.net.key
@@ -169,9 +188,26 @@ class _Order:
             elif isinstance(body.chall, TlsAlpn01):
                 octets = proof(host, body.chall.validation(jwk))
                 answered.enter_context(self._folder.handshake(host, octets))
-            authority.answer_challenge(body, body.response(jwk))
-            return
+            elif isinstance(body.chall, challenges.DNS01):
+                self._show(body.chall, host, body.chall.validation(jwk), answered)
+            return body, body.response(jwk)
         raise errors.ClientError(f"no {wanted} challenge is offered for {host}")
+
+    def _show(
+        self, challenge: challenges.DNS01, host: str, text: str, answered: ExitStack
+    ) -> None:
+        """In DNS (RFC 8555 §8.4); a host and its "*" have records at one name."""
+        editor = self._editor
+        if editor is None:
+            raise errors.ClientError("[acme.dns] is missing")
+        zone, name = editor.add(challenge.validation_domain_name(host), text)
+        answered.callback(self._unshow, zone, name, text)
+        self._shown.setdefault(zone, []).append((name, text))
+
+    def _unshow(self, zone: str, name: str, text: str) -> None:
+        if self._editor is not None:
+            with suppress(NotUpdated):  # it does no harm there
+                self._editor.remove(zone, name, text)
 
 
 def _account_key(kept: KeptAccount | None) -> JWK:

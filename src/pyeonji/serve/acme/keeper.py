@@ -146,7 +146,7 @@ def _issue(
     from pyeonji.serve.acme.issue import issue  # noqa: PLC0415
 
     if configuration.acme is not None:
-        issue(configuration.acme, names, folder)
+        issue(configuration.acme, names, folder, resolvers=configuration.dns_servers)
 
 
 async def names_now(

@@ -105,5 +105,11 @@ def renew(
     if not (why or force or new_key):
         print("nothing is due")
         return
-    issue(settings, names, folder, new_key=new_key)
+    issue(
+        settings,
+        names,
+        folder,
+        new_key=new_key,
+        resolvers=configuration.dns_servers,
+    )
     print(f"certificate for {', '.join(names)}")
