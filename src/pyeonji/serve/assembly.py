@@ -94,7 +94,9 @@ class Station:
     ) -> None:
         self.listeners: list[Listener] = []
         self._judge: Judge | None = None
-        self._webhooks = Webhooks(start.configuration.webhooks, clock)
+        self._webhooks = Webhooks(
+            start.configuration.webhooks, clock, store.waiting_events
+        )
         self._hooks = load_hooks(start.configuration)
         self._chores: list[asyncio.Future[None]] = []
         self._start = start
@@ -322,6 +324,7 @@ class Station:
                 clock=self._clock,
                 hostname=configuration.hostname,
             ),
+            self._store.habits,
         )
 
     def _sts(

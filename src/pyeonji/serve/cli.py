@@ -20,7 +20,7 @@ HERE: Final = "pyeonji.serve.commands"
 
 COMMANDS: Final[dict[str, Command]] = {
     "domain": Command(f"{HERE}.publishing:app"),
-    "account": Command(f"{HERE}.accounts:app"),
+    "account": Command(f"{HERE}.holds:app"),
     "alias": Command(f"{HERE}.aliases:app"),
     "dkim": Command(f"{HERE}.dkim:app"),
     "queue": Command(f"{HERE}.queue:app"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.hooks.session import Hook
     from pyeonji.mta.receive.judging import Ask
     from pyeonji.serve.configuration import Configuration
+    from pyeonji.storage.habits import HabitStore
     from pyeonji.storage.strangers import Strangers
 
 
@@ -28,6 +29,7 @@ def make_judge(
     python: Sequence[PythonHook] = (),
     strangers: Strangers | None = None,
     alarms: Alarms | None = None,
+    habits: HabitStore | None = None,
 ) -> Judge:
     """Policy of one worker, with the hooks that the operator wants."""
     hooks: list[Hook] = []
@@ -42,6 +44,7 @@ def make_judge(
         hooks=hooks,
         strangers=strangers,
         alarms=alarms,
+        habits=habits,
     )
 
 

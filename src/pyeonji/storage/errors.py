@@ -74,6 +74,10 @@ class NoSuchKey(PermanentError):
     """The domain has no DKIM key of that selector."""
 
 
+class NotHeld(PermanentError):
+    """No letters of this account are held."""
+
+
 class NotSuppressed(PermanentError):
     """The address is not among those that nothing is sent to."""
 

@@ -12,6 +12,7 @@ EVENTS: Final = ("accepted", "delivered", "bounced", "held")
 """Of which webhooks tell."""
 
 RETRY_S: Final = (1.0, 5.0, 30.0, 120.0, 600.0)
+"""Pauses of webhooks; a server that is not there is tried at the last one for a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

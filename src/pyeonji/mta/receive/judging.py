@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pyeonji.mta.hooks.session import Hook, Peer, Session
     from pyeonji.mta.policy.lists import Listing
     from pyeonji.mta.policy.options import PolicyOptions
+    from pyeonji.storage.habits import HabitStore
     from pyeonji.storage.strangers import Strangers
 
     Ask = Callable[[str, str], Awaitable[DnsAnswer]]
@@ -52,7 +53,8 @@ LOOK: Final = "Its letters wait with the client until the hour has room again."
 HELD: Final = (
     "Its letters are held in the queue. If its password was stolen: give it "
     "another (pyeonji account password) and remove what is held (pyeonji queue "
-    "list, pyeonji queue remove). If all is well: pyeonji queue release."
+    "list, pyeonji queue remove). If all is well: pyeonji account release, which "
+    "ends the hold, and pyeonji queue release."
 )
 
 log = structlog.get_logger("pyeonji.mta.policy")
@@ -89,6 +91,7 @@ class Judge:
         hooks: Sequence[Hook] = (),
         strangers: Strangers | None = None,
         alarms: Alarms | None = None,
+        habits: HabitStore | None = None,
     ) -> None:
         """Nothing is asked yet.
 
@@ -99,13 +102,14 @@ class Judge:
             hooks: asked after the rules, in this order.
             strangers: what is remembered; None: nothing is greylisted.
             alarms: told of accounts that do too much; None: nobody is.
+            habits: what accounts usually send; None: is learnt anew each time.
         """
         self.options = options
         self.hooks = tuple(hooks)
         self.clock = clock
         self.strangers = strangers
         self.alarms = alarms
-        self.habits = Habits(options.accounts)
+        self.habits = Habits(options.accounts, habits)
         self._ask = ask
         self._sound: dict[str, tuple[float, bool]] = {}
         self.letters = Rates(options.letter_rate)
@@ -225,13 +229,21 @@ class Judge:
 
     async def failed(self, account: str) -> None:
         """A recipient of an account's does not exist."""
-        reason = self.habits.failed(account, self.clock.monotonic())
+        try:
+            reason = await self.habits.failed(account, self.clock.time())
+        except StorageUnavailable:
+            log.exception("policy.habits_unavailable")
+            return
         if reason:
             await self.alarm(account, reason, HELD)
 
     async def holds(self, account: str, recipients: int) -> str:
         """Why a letter of an account is to be held, "" if it is not."""
-        reason = self.habits.wrote(account, recipients, self.clock.monotonic())
+        try:
+            reason = await self.habits.wrote(account, recipients, self.clock.time())
+        except StorageUnavailable:
+            log.exception("policy.habits_unavailable")
+            return ""
         if reason:
             await self.alarm(account, reason, HELD)
         return reason

@@ -16,6 +16,7 @@ from pyeonji.storage.embedded import letters
 from pyeonji.storage.embedded.account import EmbeddedAccount
 from pyeonji.storage.embedded.accountfile import AccountFile, Workshop, open_account
 from pyeonji.storage.embedded.directory import EmbeddedDirectory
+from pyeonji.storage.embedded.habits import EmbeddedHabits
 from pyeonji.storage.embedded.locks import lock_file
 from pyeonji.storage.embedded.notices import Notices
 from pyeonji.storage.embedded.octets import SpoolFile
@@ -28,6 +29,7 @@ from pyeonji.storage.embedded.strangers import EmbeddedStrangers
 from pyeonji.storage.embedded.suppressions import EmbeddedSuppressions
 from pyeonji.storage.embedded.threads import Mailbag
 from pyeonji.storage.embedded.tlsrecords import EmbeddedTlsRecords
+from pyeonji.storage.embedded.webhooks import EmbeddedWaitingEvents
 from pyeonji.storage.errors import NoSuchAccount, StorageUnavailable
 from pyeonji.storage.queue import JourneyLimits
 
@@ -186,6 +188,8 @@ class Store:
         office: all workers' letters.
         suppressions: addresses elsewhere that are known not to exist.
         strangers: what is remembered of those who bring mail.
+        habits: what accounts usually send.
+        waiting_events: what web servers were not told yet.
         tls: what is known of TLS with other hosts.
         reports: reports of others, and what we saw of their domains.
         sealer: for credentials that keep the password sealed.
@@ -243,6 +247,10 @@ class Store:
             self._notices.on_queue = self._queue.changed_elsewhere
         self.suppressions = EmbeddedSuppressions(data / "suppressed.db", self._threads)
         self.strangers = EmbeddedStrangers(data / "strangers.db", self._threads)
+        self.habits = EmbeddedHabits(data / "habits.db", self._threads)
+        self.waiting_events = EmbeddedWaitingEvents(
+            data / "webhooks.db", self._threads, worker=worker or 0, workers=workers
+        )
         self.office = EmbeddedOffice(
             queues, clock, self._threads, self._notices.tell_queue
         )
@@ -288,6 +296,8 @@ class Store:
         self.directory.close()
         self.suppressions.close()
         self.strangers.close()
+        self.habits.close()
+        self.waiting_events.close()
         if self._release is not None:
             self._release()
 

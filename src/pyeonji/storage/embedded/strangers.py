@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from pyeonji.storage.embedded.sqlite import (
-    Database,
-    connect,
-    errors_named,
-    one,
-    transaction,
-)
+from pyeonji.storage.embedded.smallfile import SmallFile
+from pyeonji.storage.embedded.sqlite import Database, one
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -63,18 +55,12 @@ class EmbeddedStrangers:
     """See Strangers."""
 
     def __init__(self, path: Path, threads: Executor) -> None:
-        self._path = path
-        self._threads = threads
-        self._database: Database | None = None
-        self._lock = threading.Lock()
+        self._file = SmallFile(path, threads, MIGRATIONS)
         self._pruned_at = 0.0
 
     def close(self) -> None:
         """Close the file (blocks)."""
-        with self._lock:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+        self._file.close()
 
     async def grey(
         self, client: str, sender: str, recipient: str, now: float, times: GreyTimes
@@ -87,7 +73,7 @@ class EmbeddedStrangers:
                 database, _key(client), (client, sender, recipient), now, times
             )
 
-        return await self._run(work)  # type: ignore[no-any-return]
+        return await self._file.run(work)  # type: ignore[no-any-return]
 
     async def first_seen(self, sender: str, now: float, keep_s: float) -> bool:
         """See Strangers."""
@@ -99,20 +85,7 @@ class EmbeddedStrangers:
             database.execute("INSERT OR REPLACE INTO senders VALUES (?, ?)", (key, now))
             return row is None or now - row[0] > keep_s
 
-        return await self._run(work)  # type: ignore[no-any-return]
-
-    async def _run(self, work: Callable[[Database], Any]) -> Any:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._in_thread, work)
-
-    def _in_thread(self, work: Callable[[Database], Any]) -> Any:
-        with self._lock, errors_named():
-            if self._database is None:
-                self._database = connect(
-                    self._path, MIGRATIONS, synchronous="NORMAL", cache_kib=1024
-                )
-            with transaction(self._database):
-                return work(self._database)
+        return await self._file.run(work)  # type: ignore[no-any-return]
 
     def _prune(self, database: Database, now: float, keep_s: float) -> None:
         if 0 <= now - self._pruned_at < PRUNE_S:
