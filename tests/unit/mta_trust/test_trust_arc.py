@@ -16,7 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.mta_trust.dns_answers import answered
 
-from pyeonji.mta.trust.arc import NAMES, ArcVerdict, ChainState, read_chain, validate
+from pyeonji.mta.trust.arc import (
+    MAX_OLDER,
+    NAMES,
+    ArcVerdict,
+    ChainState,
+    read_chain,
+    validate,
+)
 from pyeonji.mta.trust.arc_seal import arc_set, own_results
 from pyeonji.mta.trust.canonical import (
     BodyHashes,
@@ -25,7 +32,9 @@ from pyeonji.mta.trust.canonical import (
     header_fields,
 )
 from pyeonji.mta.trust.dkim_sign import BODY, SigningKey
+from pyeonji.mta.trust.results import payload, read_results
 from pyeonji.mta.trust.tags import parse_tags, solid
+from pyeonji.mta.trust.verdicts import Client, Verdicts, method_results
 
 PUBLISHED = Path(__file__).parents[2] / "corpus" / "published"
 
@@ -59,7 +68,7 @@ def validated(letter: bytes, records: dict[str, str]) -> ArcVerdict:
     header, _, body = (b"\r\n" + letter).partition(b"\r\n\r\n")
     fields = header_fields(header.removeprefix(b"\r\n") + b"\r\n")
     chain = read_chain(fields)
-    hashes = BodyHashes(chain.body_keys())
+    hashes = BodyHashes([*chain.body_keys(), *chain.older_body_keys()])
     hashes.update(body)
     return answered(validate(fields, chain, hashes.finish()), records)
 
@@ -182,9 +191,16 @@ LETTER = octets(
 )
 
 
-def pass_on(letter: bytes, key: SigningKey, state: str = "pass") -> bytes:
-    fields, body = parts(letter)
+def pass_on(
+    letter: bytes,
+    key: SigningKey,
+    state: str = "pass",
+    change: tuple[bytes, bytes] = (b"", b""),
+) -> bytes:
+    """Sealed by one more, who may change it after the check, as lists do."""
     verdict = validated(letter, RECORDS)
+    letter = letter.replace(*change, 1) if change[0] else letter
+    fields, body = parts(letter)
     results = f"{key.domain}; dkim={state} header.d=a.example; arc={verdict.state}"
     digest = body_hash(body, BODY.form)
     return arc_set(fields, digest, verdict, results.encode(), key, 12345) + letter
@@ -203,6 +219,60 @@ def test_a_long_chain() -> None:
     assert verdict.sets[0].payload == (
         b"list.example; dkim=pass header.d=a.example; arc=none"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "oldest"),
+    [
+        ([b""], 0),
+        ([b"", b"", b""], 0),
+        ([b"", b"Subject:", b""], 2),
+        ([b"", b"", b"  \r\n", b""], 3),
+        ([b"", b"\xec\x95\x88", b"Subject:"], 3),
+    ],
+)
+def test_since_when_nobody_has_changed_a_letter(
+    changes: list[bytes], oldest: int
+) -> None:
+    """RFC 8617 §5.2, step 5: the lowest signature that holds, 0 if all do."""
+    letter = LETTER
+    for number, old in enumerate(changes):
+        new = old + b"[list]"
+        letter = pass_on(letter, (KEY, OTHER)[number % 2], change=(old, new))
+    verdict = validated(letter, RECORDS)
+    assert (verdict.state, verdict.oldest_pass) == (ChainState.PASS, oldest)
+    client = Client(address="2001:db8::1", helo="mx", mail_from="")
+    *_, arc = method_results(Verdicts(arc=verdict), client)
+    assert arc.properties == (
+        ("smtp", "remote-ip", "2001:db8::1"),
+        ("header", "oldest-pass", str(oldest)),
+    )
+    again = read_results(payload("mx", [arc]))
+    assert again is not None
+    assert again.results[0].properties == arc.properties
+
+
+def test_how_old_a_letter_is_may_not_be_known() -> None:
+    """Where there are too many signatures before the latest."""
+    letter = pass_on(pass_on(LETTER, KEY), OTHER)
+    header, _, body = letter.partition(b"\r\n\r\n")
+    fields = header_fields(header + b"\r\n")
+    chain = read_chain(fields)
+    hashes = BodyHashes(chain.body_keys())
+    hashes.update(body)
+    assert chain.older_body_keys() == chain.body_keys()
+    known = answered(validate(fields, chain, hashes.finish()), RECORDS)
+    assert known.oldest_pass == 0
+    for _ in range(MAX_OLDER):
+        letter = pass_on(letter, OTHER)
+    verdict = validated(letter, RECORDS)
+    assert verdict.state is ChainState.PASS
+    assert verdict.oldest_pass is None
+    *_, arc = method_results(Verdicts(arc=verdict), None)
+    assert arc.properties == ()
+    broken = ArcVerdict(state=ChainState.FAIL, reason="x")
+    *_, arc = method_results(Verdicts(arc=broken), None)
+    assert (arc.result, arc.properties) == ("fail", ())
 
 
 def test_a_broken_chain_is_marked_once() -> None:

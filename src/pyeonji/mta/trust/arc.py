@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 MAX_SETS: Final = 50  # RFC 8617 §4.2.1
 
+MAX_OLDER: Final = 10
+"""Signatures before the latest that are checked, to say which still hold."""
+
 _AAR: Final = b"arc-authentication-results"
 _AMS: Final = b"arc-message-signature"
 _AS: Final = b"arc-seal"
@@ -119,6 +122,14 @@ class Chain:
         latest = self.sets[-1:]
         return [one.body_key for each in latest for one in _meant(each.signature)]
 
+    def older_body_keys(self) -> list[BodyKey]:
+        """Those of the signatures before, which say how old the letter's state is."""
+        return [
+            one.body_key
+            for each in self.sets[-2 : -2 - MAX_OLDER : -1]
+            for one in _meant(each.signature)
+        ]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArcVerdict:
@@ -126,6 +137,8 @@ class ArcVerdict:
 
     Who sealed is `sets[i].seal.domain`; whether to believe them is policy.
     `temporary` says that DNS did not answer: the chain fails nevertheless.
+    `oldest_pass` is the lowest instance whose message signature still holds, 0
+    when all do; None: not known (RFC 8617 §5.2).
     """
 
     state: ChainState
@@ -133,6 +146,7 @@ class ArcVerdict:
     sets: tuple[ArcSet, ...] = ()
     temporary: bool = False
     chain: Chain = field(default_factory=Chain)
+    oldest_pass: int | None = None
 
 
 def read_chain(fields: Sequence[HeaderField]) -> Chain:
@@ -283,7 +297,8 @@ def validate(
     Args:
         fields: of the letter, top first.
         chain: as `read_chain` found it.
-        hashes: of the body; those that `chain.body_keys` named.
+        hashes: of the body; those that `chain.body_keys` named, and as many as
+            there are of `chain.older_body_keys`.
     """
     if not chain.instance and not chain.broken:
         return ArcVerdict(state=ChainState.NONE, chain=chain)
@@ -302,7 +317,36 @@ def validate(
         trouble = yield from _check_seal(chain.sets[:count])
         if trouble is not None:
             return _failed(chain, trouble.reason, temporary=trouble.temporary)
-    return ArcVerdict(state=ChainState.PASS, sets=chain.sets, chain=chain)
+    oldest = yield from _oldest_pass(fields, chain.sets, hashes)
+    return ArcVerdict(
+        state=ChainState.PASS, sets=chain.sets, chain=chain, oldest_pass=oldest
+    )
+
+
+def _oldest_pass(
+    fields: Sequence[HeaderField],
+    sets: Sequence[ArcSet],
+    hashes: Mapping[BodyKey, BodyDigest],
+) -> Inquiry[int | None]:
+    """Since which instance nobody has changed the letter (RFC 8617 §5.2, step 5).
+
+    Asked after the seals: of a chain that fails nobody wants to know it.
+    """
+    for checked, one in enumerate(reversed(sets[:-1])):
+        forms = _meant(one.signature)
+        known = [each for each in forms if each.body_key in hashes]
+        if checked >= MAX_OLDER or not known:
+            return None
+        same = [each for each in known if body_differs(each, hashes) is None]
+        if not same:
+            return one.instance + 1
+        found = yield from find_key(
+            one.signature.domain, one.signature.selector, one.signature.key_type
+        )
+        results = [check(fields, each, found)[0] for each in same]
+        if Result.PASS not in results:
+            return None if Result.TEMPERROR in results else one.instance + 1
+    return 0
 
 
 def _failed(chain: Chain, reason: str, *, temporary: bool = False) -> ArcVerdict:

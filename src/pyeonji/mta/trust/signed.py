@@ -40,6 +40,7 @@ class SignedLetter:
         keys = [BODY] if signing else []
         keys += self.chain.body_keys()
         keys += body_keys(self.signatures)
+        keys += self.chain.older_body_keys()
         self._hashes = BodyHashes(keys) if keys else None
 
     @property

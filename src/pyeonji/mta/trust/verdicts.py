@@ -87,7 +87,7 @@ def method_results(verdicts: Verdicts, client: Client | None) -> list[MethodResu
         found.append(MethodResult(method="dkim", result="none"))
     arc = verdicts.arc
     if arc is not None and arc.state is not ChainState.NONE:
-        found.append(_arc(arc))
+        found.append(_arc(arc, client))
     if verdicts.dmarc is not None:
         found.append(_dmarc(verdicts.dmarc))
     return found
@@ -140,13 +140,20 @@ def _dkim(verdict: Verdict) -> MethodResult:
     )
 
 
-def _arc(verdict: ArcVerdict) -> MethodResult:
+def _arc(verdict: ArcVerdict, client: Client | None) -> MethodResult:
+    """With what RFC 8617 §6 wants beside the state."""
+    properties: list[tuple[str, str, str]] = []
+    if client is not None:
+        properties.append(("smtp", "remote-ip", client.address))
+    if verdict.oldest_pass is not None:
+        properties.append(("header", "oldest-pass", str(verdict.oldest_pass)))
     sealers = ", ".join(each.seal.domain for each in reversed(verdict.sets))
     return MethodResult(
         method="arc",
         result=verdict.state,
         comment=f"sealed by {sealers}" if sealers else "",
         reason=verdict.reason[:MAX_REASON],
+        properties=tuple(properties),
     )
 
 
