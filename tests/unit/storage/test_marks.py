@@ -135,3 +135,50 @@ def test_the_last_uid_there_can_be() -> None:
 
     house.check([(1, 2**32 - 1)])
     house.check([(2**32 - 3, 2**32)])
+
+
+def test_one_mod_sequence_of_a_whole_row_stands_once() -> None:
+    """Where all entries changed together; spelt out again when one of them does."""
+    house = House()
+    house.put(300, 0)
+
+    def lengths() -> list[int]:
+        found = house.connection.execute("SELECT length(mod_seqs) FROM marks")
+        return [length for (length,) in found]
+
+    assert lengths() == [1024, 8, 1024]  # the first has no uid 0, the last an end
+    house.change([(1, 300)], SEEN, add=False)
+    house.mod_seq = 2
+    house.change([(1, 300)], SEEN, add=True)
+    assert lengths() == [8, 8, 8]
+    house.mod_seq = 3
+    house.change([(200, 200)], SEEN, add=False)
+    assert lengths() == [8, 1024, 8]
+    house.put(1, 0)
+    assert lengths() == [8, 1024, 1024]
+    house.check([(1, 2**32 - 1)])
+    house.connection.execute("CREATE TABLE entries (mailbox, uid)")
+    house.connection.executemany(
+        "INSERT INTO entries VALUES (3, ?)", [(uid,) for uid in house.model]
+    )
+    found = house.connection.execute(
+        f"SELECT e.uid FROM entries e WHERE {marks.MOD_SEQ_OF_ENTRY} >= ?",
+        (marks.packed(3),),
+    )
+    assert [uid for (uid,) in found] == [200, 301]
+
+
+def test_rows_of_the_sixth_schema_are_shortened() -> None:
+    house = House()
+    house.put(300, 0)
+    whole = list(marks.spread(house.connection))  # type: ignore[arg-type]
+    rows: Any = house.connection.execute("SELECT mod_seqs, id FROM marks").fetchall()
+    house.connection.executemany(
+        "UPDATE marks SET mod_seqs = ? WHERE id = ?",
+        [(marks.spelt_out(seqs), number) for seqs, number in rows],
+    )
+    marks.shorten(house.connection)  # type: ignore[arg-type]
+    assert house.connection.execute(
+        "SELECT group_concat(length(mod_seqs)) FROM marks"
+    ).fetchone() == ("1024,8,1024",)
+    assert list(marks.spread(house.connection)) == whole  # type: ignore[arg-type]

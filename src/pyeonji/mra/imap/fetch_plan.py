@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mra.imap.object_ids import email_id, thread_id
@@ -126,6 +127,37 @@ def repeat(template: bytes, columns: Sequence[Iterable[Any]]) -> bytes:
     for at in range(1, width):
         flat[at::width] = list(columns[at])
     return template * len(first) % tuple(flat)
+
+
+class _Lines(dict[bytes, bytes]):
+    """A template for each list of flags that comes up."""
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        super().__init__()
+        self._before, self._after = before, after
+
+    def __missing__(self, flags: bytes) -> bytes:
+        line = b"%b%b%b" % (self._before, flags.replace(b"%", b"%%"), self._after)
+        self[flags] = line
+        return line
+
+
+def repeat_flags(
+    before: bytes,
+    flags: Iterable[bytes],
+    after: bytes,
+    columns: Sequence[Sequence[int]],
+) -> bytes:
+    """As `repeat` with lists of flags between two pieces of the template.
+
+    There are few different ones; so they are put into templates of their own, and
+    only numbers are left to fill in.
+    """
+    lines = _Lines(before, after)
+    template = b"".join([lines[each] for each in flags])
+    if len(columns) == 1:
+        return template % tuple(columns[0])
+    return template % tuple(chain.from_iterable(zip(*columns, strict=True)))
 
 
 _NARROW: Final = frozenset(

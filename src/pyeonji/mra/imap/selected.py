@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WELL_KNOWN_KEYWORDS: Final = ("$Forwarded", "$Junk", "$MDNSent", "$NotJunk")
 """Told as defined from the start (RFC 5788)."""
 
+_RECENT: Final = bytes(flags | RECENT for flags in range(256))
+r"""The octets of flags, with \Recent."""
+
 
 class NoSuchNumber(Exception):
     """A sequence number beyond the mailbox's messages (RFC 3501 §9, seq-number)."""
@@ -130,13 +133,13 @@ class Selected:
 
     def with_recent(self, uids: Sequence[int], bits: Sequence[int]) -> Sequence[int]:
         r"""Flags of ascending uids with the bit of \Recent where it belongs."""
-        result: list[int] | None = None
+        result: bytearray | None = None
         for low, high in self.recents:
             start, stop = bisect_left(uids, low), bisect_right(uids, high)
             if start < stop:
                 if result is None:
-                    result = list(bits)
-                result[start:stop] = [flags | RECENT for flags in result[start:stop]]
+                    result = bytearray(bits)
+                result[start:stop] = result[start:stop].translate(_RECENT)
         return bits if result is None else result
 
     def recent_count(self) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pyeonji.base.ids import ModSeq
-from pyeonji.mra.imap.fetch_plan import PORTION, repeat
+from pyeonji.mra.imap.fetch_plan import PORTION, repeat, repeat_flags
 from pyeonji.mra.imap.flags import BadFlags, split
 from pyeonji.mra.imap.limiting import limited
 from pyeonji.mra.imap.places import NoRight
@@ -138,7 +138,7 @@ def _write(
     uids: Sequence[int],
     bits: Sequence[int],
     keywords: Sequence[str],
-    mod_seqs: Iterable[int],
+    mod_seqs: Sequence[int],
     *,
     by_uid: bool,
 ) -> None:
@@ -147,18 +147,17 @@ def _write(
     selected, enabled = session.selected, session.enabled
     flags = responses.flag_lists(selected.with_recent(uids, bits), keywords)
     if enabled.uid_only:
-        template = b"* %d UIDFETCH (FLAGS %b"
-        columns: list[Iterable[Any]] = [uids, flags]
+        before, columns = b"* %d UIDFETCH (FLAGS ", [uids]
     elif by_uid or enabled.mod_seqs:  # RFC 7162 §3.2.4
-        numbers = selected.view.numbers(uids)
-        template, columns = b"* %d FETCH (UID %d FLAGS %b", [numbers, uids, flags]
+        before = b"* %d FETCH (UID %d FLAGS "
+        columns = [selected.view.numbers(uids), uids]
     else:
-        numbers = selected.view.numbers(uids)
-        template, columns = b"* %d FETCH (FLAGS %b", [numbers, flags]
+        before, columns = b"* %d FETCH (FLAGS ", [selected.view.numbers(uids)]
+    after = b")\r\n"
     if enabled.mod_seqs:
-        template += b" MODSEQ (%d)"
+        after = b" MODSEQ (%d))\r\n"
         columns.append(mod_seqs)
-    session.write(repeat(template + b")\r\n", columns))
+    session.write(repeat_flags(before, flags, after, columns))
 
 
 def _write_mod_seqs(

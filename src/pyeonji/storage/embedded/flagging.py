@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import compress
 from typing import TYPE_CHECKING, Final, cast
 
 from pyeonji.base.ids import ModSeq, Uid
@@ -132,7 +131,7 @@ class _Change:
         self._row = row
         self._runs = loaded.runs
         self.mod_seq = mod_seq
-        self.uids: list[Uid] = []
+        self.uids: Sequence[Uid] = ()
         self.flags: list[bytes] = []
         self.keywords: list[str] = []
         self.touched_bits = 0
@@ -201,10 +200,9 @@ class _Change:
                 [(words, mailbox_id, uid) for uid, words in keywords.items()],
             )
         self._count(run.named, new)
-        every = range(run.base, run.base + len(new))
+        uids = marks.places(run.base, changed)
         # an entry that changed keeps an octet
-        uids = every if 0 not in changed else list(compress(every, changed))
-        bits = bytes(compress(new, changed)).translate(marks.BITS_OF)
+        bits = marks.masked(new, changed).translate(marks.BITS_OF, b"\0")
         if run.worded or keywords:
             if old is None:
                 old = keywords_of(connection, mailbox_id, run)
@@ -212,7 +210,9 @@ class _Change:
             self.keywords += [now.get(uid, "") for uid in uids]
         else:
             self.keywords += [""] * len(uids)
-        self.uids += cast("Sequence[Uid]", uids)
+        # mostly there is one run, whose uids are a range
+        found = cast("Sequence[Uid]", uids)
+        self.uids = [*self.uids, *found] if self.uids else found
         self.flags.append(bits)
 
     def _count(self, old: bytes, new: bytes) -> None:

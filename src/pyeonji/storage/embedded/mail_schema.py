@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.message.fields import common_fields
-from pyeonji.storage.embedded.marks import flags_apart
+from pyeonji.storage.embedded.marks import flags_apart, shorten
 from pyeonji.storage.embedded.second_schema import headers_and_threads
 from pyeonji.storage.embedded.wordindex import THIRD_SCHEMA
 
@@ -148,4 +148,5 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
     fields_apart,
     # Which flags a change touched (see `touching`); NULL for all that there are.
     "ALTER TABLE log ADD COLUMN touched TEXT",
+    shorten,
 )

@@ -4,6 +4,8 @@ They are what changes, often for thousands of entries at once; so they stand
 side by side as octets, apart from what stays as it came. A row has an octet for
 each uid: PRESENT and the bits of its flags, or nought where no entry is; and a
 mod-sequence of eight octets, the highest first, so that SQL can compare them.
+Where all entries of a row have the same one, as after a change of all, it stands
+there once.
 """
 
 from __future__ import annotations
@@ -47,16 +49,19 @@ OF_ENTRY: Final = "(SELECT {} FROM marks WHERE id = (e.mailbox << 25) | (e.uid >
 FLAGS_OF_ENTRY: Final = (
     f"substr({OF_ENTRY.format('flags')}, (e.uid & {SPAN - 1}) + 1, 1)"
 )
-MOD_SEQ_OF_ENTRY: Final = (
-    f"substr({OF_ENTRY.format('mod_seqs')}, (e.uid & {SPAN - 1}) * 8 + 1, 8)"
+MOD_SEQ_OF_ENTRY: Final = OF_ENTRY.format(
+    f"substr(mod_seqs, iif(length(mod_seqs) = 8, 0, (e.uid & {SPAN - 1}) * 8) + 1, 8)"
 )
 """SQL for an entry `e`: blobs of one and of eight octets."""
 
 _SHIFT: Final = 25
 _IN_MAILBOX: Final = (1 << _SHIFT) - 1
 BITS_OF: Final = bytes(octet & BITS for octet in range(256))
+_FULL: Final = bytes(1) + b"\xff" * 255
+_ABSENT: Final = b"\xff" + bytes(255)
 _NONE: Final = bytes(SPAN)
-_NO_SEQS: Final = bytes(8 * SPAN)
+_SEQ: Final = 8
+_NO_SEQS: Final = bytes(_SEQ * SPAN)
 
 
 def packed(mod_seq: int) -> bytes:
@@ -75,12 +80,7 @@ class Run:
 
     def uids(self) -> Sequence[int]:
         """Of the named entries."""
-        every = range(self.base, self.base + len(self.named))
-        named = self.named.rstrip(b"\0")
-        start = len(named) - len(named.lstrip(b"\0"))
-        if named.find(0, start) < 0:
-            return every[start : len(named)]
-        return list(compress(every, self.named))
+        return places(self.base, self.named)
 
     def bits(self) -> bytes:
         """System flags of the named entries."""
@@ -100,6 +100,16 @@ class Run:
         """Uids of named entries whose octets a table gives something for."""
         every = range(self.base, self.base + len(self.named))
         return list(compress(every, self.named.translate(table)))
+
+
+def places(base: int, octets: bytes) -> Sequence[int]:
+    """Numbers from `base` on whose octets are not nought."""
+    every = range(base, base + len(octets))
+    named = octets.rstrip(b"\0")
+    start = len(named) - len(named.lstrip(b"\0"))
+    if named.find(0, start) < 0:
+        return every[start : len(named)]
+    return list(compress(every, octets))
 
 
 _WORDED: Final = bytes(octet & WORDED for octet in range(256))
@@ -199,9 +209,20 @@ def _joined(rows: list[tuple[int, bytes, bytes]]) -> Iterator[Run]:
             continue
         whole = rows[start:at]
         flags = b"".join([row[1] for row in whole])
-        seqs = b"".join([row[2] for row in whole]) if whole[0][2] else b""
+        seqs = b"".join([spelt_out(row[2]) for row in whole]) if whole[0][2] else b""
         yield Run((whole[0][0] & _IN_MAILBOX) * SPAN, flags, flags, seqs)
         start = at
+
+
+def spelt_out(kept: bytes) -> bytes:
+    """Mod-sequences of a row, one for each uid."""
+    return kept if len(kept) > _SEQ else kept * SPAN
+
+
+def shortened(seqs: bytes) -> bytes:
+    """The same as a row has them."""
+    one = seqs[:_SEQ]
+    return one if seqs == one * SPAN else seqs
 
 
 def _name_one(run: Run, low: int, high: int) -> None:
@@ -226,6 +247,16 @@ def _name(run: Run, ranges: UidRanges) -> None:
 
 
 # -- writing
+
+
+def masked(octets: bytes, mask: bytes) -> bytes:
+    """Octets where the mask is not nought, nought elsewhere."""
+    if 0 not in mask:
+        return octets
+    left = int.from_bytes(octets, "little") & int.from_bytes(
+        mask.translate(_FULL), "little"
+    )
+    return left.to_bytes(len(octets), "little")
 
 
 def change(
@@ -262,12 +293,20 @@ def change(
             every[at] |= WORDED
         changed = bytes(every)
     flags = (int.from_bytes(run.flags, "little") ^ difference).to_bytes(size, "little")
-    seqs = with_seq(run.seqs, changed, mod_seq)
+    # what stands where no entry is does not matter
+    absent = int.from_bytes(run.flags.translate(_ABSENT), "little")
+    given = (int.from_bytes(changed, "little") | absent).to_bytes(size, "little")
+    whole = packed(mod_seq) if 0 not in given else b""
+    seqs = b"" if whole else with_seq(run.seqs, given, mod_seq)
     first = (mailbox << _SHIFT) + run.base // SPAN
     connection.executemany(
         "UPDATE marks SET flags = ?, mod_seqs = ? WHERE id = ?",
         [
-            (flags[at : at + SPAN], seqs[8 * at : 8 * (at + SPAN)], first + at // SPAN)
+            (
+                flags[at : at + SPAN],
+                whole or shortened(seqs[_SEQ * at : _SEQ * (at + SPAN)]),
+                first + at // SPAN,
+            )
             for at in range(0, size, SPAN)
             if changed[at : at + SPAN] != _NONE
         ],
@@ -307,11 +346,11 @@ def put(
         if at:  # what comes after it is not there yet
             row = connection.execute(_READ, (base + number, base + number)).fetchone()
             if row is not None:
-                flags, seqs = row[1:]
+                flags, seqs = row[1], spelt_out(row[2])
         end = at + len(piece)
         flags = flags[:at] + piece + flags[end:]
         seqs = seqs[: 8 * at] + new * len(piece) + seqs[8 * end :]
-        rows.append((base + number, flags, seqs))
+        rows.append((base + number, flags, shortened(seqs)))
         done += len(piece)
     connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", rows)
 
@@ -360,7 +399,9 @@ def spread(connection: Database) -> Iterator[tuple[int, int, int, int]]:
         "SELECT id, flags, mod_seqs FROM marks"
     ):
         base = (number & _IN_MAILBOX) * SPAN
-        for at, (octet, seq) in enumerate(zip(flags, _unpacked(seqs), strict=False)):
+        for at, (octet, seq) in enumerate(
+            zip(flags, _unpacked(spelt_out(seqs)), strict=False)
+        ):
             if octet:
                 yield number >> _SHIFT, base + at, octet, seq
 
@@ -383,7 +424,8 @@ def gather(
         if sys.byteorder == "little":
             kept.byteswap()
         connection.execute(
-            "INSERT INTO marks VALUES (?, ?, ?)", (here, bytes(flags), kept.tobytes())
+            "INSERT INTO marks VALUES (?, ?, ?)",
+            (here, bytes(flags), shortened(kept.tobytes())),
         )
 
     for mailbox, uid, bits, keywords, mod_seq in entries:
@@ -434,4 +476,13 @@ def flags_apart(connection: Database) -> None:
     connection.execute(
         "DROP TABLE entries; ALTER TABLE narrow_entries RENAME TO entries;"
         " CREATE INDEX entries_of_message ON entries (message)"
+    )
+
+
+def shorten(connection: Database) -> None:
+    """From the sixth schema to the seventh: mod-sequences that are all the same."""
+    connection.create_scalar_function("shortened", shortened, 1, deterministic=True)
+    connection.execute(
+        "UPDATE marks SET mod_seqs = shortened(mod_seqs)"
+        " WHERE mod_seqs <> shortened(mod_seqs)"
     )
