@@ -1,5 +1,6 @@
 """UIDONLY (RFC 9586), UIDBATCHES (RFC 10022), PARTIAL of UID FETCH (RFC 9394)."""
 
+from tests.transcripts.imap.imap_play import play
 from tests.transcripts.imap.test_imap_selected import with_letters
 
 
@@ -19,6 +20,21 @@ def test_uidonly() -> None:
         S: c BAD [UIDREQUIRED] Only uids: UIDONLY is on.
         C: d SEARCH ALL
         S: d BAD [UIDREQUIRED] Only uids: UIDONLY is on.
+        C: d1 UID SEARCH 1:2
+        S: d1 BAD [UIDREQUIRED] Only uids: UIDONLY is on.
+        C: d2 UID SEARCH OR UNSEEN NOT *
+        S: d2 BAD [UIDREQUIRED] Only uids: UIDONLY is on.
+        C: d3 MOVE 1 INBOX
+        S: d3 BAD [UIDREQUIRED] Only uids: UIDONLY is on.
+        C: d4 SORT (SUBJECT) UTF-8 ALL
+        S: d4 BAD [UIDREQUIRED] Only uids: UIDONLY is on.
+        C: d5 THREAD REFS UTF-8 ALL
+        S: d5 BAD [UIDREQUIRED] Only uids: UIDONLY is on.
+        C: d6 UID FETCH 2 UID
+        S: * 2 UIDFETCH (UID 2)
+        S: d6 OK That is all.
+        C: d7 REPLACE 1 INBOX {1}
+        S: d7 BAD [UIDREQUIRED] Only uids: UIDONLY is on.
         C: f UID FETCH 2:3 (UID FLAGS)
         S: * 2 UIDFETCH (FLAGS (\Recent))
         S: * 3 UIDFETCH (FLAGS (\Recent))
@@ -125,7 +141,7 @@ def test_partial_of_uid_fetch() -> None:
 
 
 def test_uid_batches() -> None:
-    """RFC 10022 §3: descending ranges of uids; not too small ones."""
+    """RFC 10022 §3.1: descending ranges of uids; not too small ones."""
     with_letters(
         3,
         """
@@ -133,11 +149,62 @@ def test_uid_batches() -> None:
         S: * UIDBATCHES (TAG "a") 3:1
         S: a OK Done.
         C: b UIDBATCHES 499
-        S: b NO [TOOSMALL] At least 500.
+        S: b NO [TOOFEW] At least 500.
+        # always an answer, if there are no such batches (§3.1.2)
         C: c UIDBATCHES 1000 2:3
         S: * UIDBATCHES (TAG "c")
         S: c OK Done.
         C: d UIDBATCHES
         S: d BAD Bad syntax: missing argument.
+        # the oldest goes down to 1, although 1 is gone (§3.1.4)
+        C: e STORE 1 +FLAGS.SILENT (\\Deleted)
+        S: e OK Done.
+        C: f EXPUNGE
+        S: * 1 EXPUNGE
+        S: f OK Done.
+        C: g UIDBATCHES 500 1:1
+        S: * UIDBATCHES (TAG "g") 3:1
+        S: g OK Done.
+        C: h UIDBATCHES 500 3:2
+        S: h BAD [CLIENTBUG] Bad syntax: the first batch is the lower one.
+        C: i UIDBATCHES 0
+        S: i BAD [CLIENTBUG] Bad syntax: a batch is not zero.
+        C: j UIDBATCHES 500 0:2
+        S: j BAD [CLIENTBUG] Bad syntax: a batch is not zero.
+        C: k UIDBATCHES 500 1:0
+        S: k BAD [CLIENTBUG] <any>
+        C: l UIDBATCHES 500 1:
+        S: l BAD Bad syntax: <any>
+        C: m UIDBATCHES 500 1:2 x
+        S: m BAD Bad syntax: <any>
         """,
+    )
+
+
+def test_many_uid_batches() -> None:
+    """Several batches: all, some, and those beyond the last (RFC 10022 §3.1.5)."""
+    letters = "\n".join(
+        f"C: l{n} APPEND INBOX {{1+}}\nC: x\nS: l{n} OK <any>" for n in range(1, 1203)
+    )
+    play(
+        letters
+        + """
+        C: s EXAMINE INBOX
+        S: <all>s OK <any>
+        C: A143 UIDBATCHES 500
+        S: * UIDBATCHES (TAG "A143") 1202:703,702:203,202:1
+        S: A143 OK Done.
+        C: A302 UIDBATCHES 600 1:2
+        S: * UIDBATCHES (TAG "A302") 1202:603,602:3
+        S: A302 OK Done.
+        C: A303 UIDBATCHES 600 2:5
+        S: * UIDBATCHES (TAG "A303") 602:3,2:1
+        S: A303 OK Done.
+        C: e ENABLE UIDONLY
+        S: * ENABLED UIDONLY
+        S: e OK Done.
+        C: A304 UIDBATCHES 2000
+        S: * UIDBATCHES (TAG "A304") 1202:1
+        S: A304 OK Done.
+        """
     )

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from pyeonji.protocol.imap import commands
 
 MIN_BATCH: Final = 500
-"""The smallest batch a client may ask for (RFC 10022 §3)."""
+"""The smallest batch a client may ask for (RFC 10022 §3.1.3)."""
 
 
 async def uid_batches(session: Session, command: commands.UidBatches) -> None:
     """Tell ranges of uids, the newest first, each of `size` messages."""
     if command.size < MIN_BATCH:
-        await session.no(command.tag, f"At least {MIN_BATCH}.", b"TOOSMALL")
+        await session.no(command.tag, f"At least {MIN_BATCH}.", b"TOOFEW")
         return
     limit = session.house.options.message_limit
     if limit is not None and command.size > limit:
@@ -37,11 +37,16 @@ async def uid_batches(session: Session, command: commands.UidBatches) -> None:
 def cut(
     view: UidMap, size: int, wanted: tuple[int, int] | None
 ) -> list[tuple[int, int]]:
-    """(highest, lowest) uid of each batch wanted, descending; all where None."""
+    """(highest, lowest) uid of each batch wanted, descending; all where None.
+
+    The oldest batch goes down to uid 1, whether that is there or not
+    (RFC 10022 §3.1.4).
+    """
     count = -(-len(view) // size)
     first, last = wanted or (1, count)
     found = []
     for batch in range(first, min(last, count) + 1):
         top = len(view) - (batch - 1) * size
-        found.append((view.uid(top), view.uid(max(top - size + 1, 1))))
+        lowest = view.uid(top - size + 1) if top > size else 1
+        found.append((view.uid(top), lowest))
     return found

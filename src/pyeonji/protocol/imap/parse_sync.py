@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyeonji.protocol.imap.commands.sync import Resync, UidBatches
-from pyeonji.protocol.imap.tokens import BadSyntax
+from pyeonji.protocol.imap.tokens import BadSyntax, ClientBug
 
 if TYPE_CHECKING:
     from pyeonji.protocol.imap.sequences import SequenceSet
@@ -154,13 +154,16 @@ def unchanged_since(arguments: Arguments) -> int:
 def parse_uid_batches(tag: bytes, arguments: Arguments) -> UidBatches:
     """UIDBATCHES SP size [SP first ":" last] (RFC 10022 §4)."""
     arguments.space()
-    size = _nonzero(arguments.number(), "a batch")
+    size = arguments.number()
     batches: tuple[int, int] | None = None
     if not arguments.at_end():
         arguments.space()
-        first = _nonzero(arguments.number(), "a batch")
+        first = arguments.number()
         arguments.expect(b":")
-        last = _nonzero(arguments.number(), "a batch")
-        batches = (min(first, last), max(first, last))
+        batches = (first, arguments.number())
     arguments.end()
+    if size == 0 or (batches is not None and batches[0] == 0):
+        raise ClientBug("a batch is not zero")
+    if batches is not None and batches[1] < batches[0]:  # RFC 10022 §3.1.5
+        raise ClientBug("the first batch is the lower one")
     return UidBatches(tag=tag, size=size, batches=batches)

@@ -440,7 +440,7 @@ class ServerMachine:
         try:
             return rule.parse(tag, arguments)
         except BadSyntax as error:
-            return Refused(tag, b"BAD", f"Bad syntax: {error}.")
+            return Refused(tag, b"BAD", f"Bad syntax: {error}.", error.code)
 
     # -- lines that are no commands
 

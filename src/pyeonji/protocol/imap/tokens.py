@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
 
 class BadSyntax(ValueError):
-    """The command is not of the grammar; the text says where, for people."""
+    """The command is not of the grammar; the text says where, for people.
+
+    `code` is the response code, where a standard asks for one.
+    """
+
+    code = b""
+
+
+class ClientBug(BadSyntax):
+    """What no client that works would say (RFC 5530 §3)."""
+
+    code = b"CLIENTBUG"
 
 
 # ATOM-CHAR, ASTRING-CHAR and list-char of RFC 3501 §9
