@@ -283,6 +283,7 @@ class Station:
             hostname=configuration.hostname,
             authserv_id=configuration.trust.authserv_id,
             rewrites=configuration.forwarding.srs,
+            forwards_junk=configuration.forwarding.junk == "forward",
             signer=self._signer if configuration.forwarding.arc else None,
         )
         self._expand = self._forwarding.expanding(self._clock.time)

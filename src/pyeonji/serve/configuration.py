@@ -156,6 +156,7 @@ class ForwardingSettings:
 
     srs: bool = True  # the sender becomes an address of ours that leads back
     arc: bool = True  # what we found when it came is sealed
+    junk: str = "keep"  # what policy mistrusts stays here; "forward": it goes on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +376,7 @@ class _Reader:
                     ("forwarding",),
                     srs=boolean,
                     arc=boolean,
+                    junk=one_of("keep", "forward"),
                 )
             ),
             **read_published(

@@ -51,6 +51,7 @@ class Forwarding:
         hostname: str,
         authserv_id: str,
         rewrites: bool = True,
+        forwards_junk: bool = False,
         signer: Signer | None = None,
     ) -> None:
         """Nothing is looked up yet.
@@ -62,6 +63,7 @@ class Forwarding:
             hostname: ours, for letters to "postmaster" alone.
             authserv_id: under which results of checks stand above letters.
             rewrites: False: senders stay; addresses made before lead back still.
+            forwards_junk: what policy mistrusts goes elsewhere, too.
             signer: seals; None: nothing is sealed.
         """
         self._srs = srs
@@ -70,6 +72,7 @@ class Forwarding:
         self._hostname = hostname
         self._authserv_id = authserv_id
         self._rewrites = rewrites
+        self.forwards_junk = forwards_junk
         self._signer = signer
 
     def expanding(self, now: Callable[[], float]) -> Expand:

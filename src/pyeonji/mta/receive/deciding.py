@@ -33,6 +33,7 @@ from pyeonji.storage.queue import BodyType
 if TYPE_CHECKING:
     from pyeonji.mta.hooks.session import Envelope, Session
     from pyeonji.mta.receive.door import Door
+    from pyeonji.mta.receive.judging import Visit
     from pyeonji.mta.receive.transaction import Transaction
     from pyeonji.storage.content import Content
     from pyeonji.storage.queue import NewLetter, Queue
@@ -70,11 +71,11 @@ async def decide(
         new, decision = await _ask_hooks(
             door, sessions, transaction, new, header, checks, decision
         )
-    account = visit.peer.account
-    if account and not decision.refuses:
-        held = await visit.judge.holds(account, len(transaction.asked))
-        if held:
-            new = replace(new, held=True, facts={**new.facts, "held": held})
+    if decision.action is Action.QUARANTINE and not visit.peer.account:
+        forwarding = door.receiver.forwarding
+        if forwarding is None or not forwarding.forwards_junk:
+            new, decision = await envelope.kept_here(door, transaction, new, decision)
+    new = await _held(visit, transaction, new, decision)
     if not decision.rule:
         return new
     visit.told(decision, sender=new.reverse_path, letter=new.id or "")
@@ -87,6 +88,20 @@ async def decide(
     if decision.action is Action.QUARANTINE:
         facts[QUARANTINED] = decision.reason
     return replace(new, facts=facts)
+
+
+async def _held(
+    visit: Visit, transaction: Transaction, new: NewLetter, decision: Decision
+) -> NewLetter:
+    """One of our users' letters, if it should wait for a person to look at it."""
+    account = visit.peer.account
+    if not account or decision.refuses:
+        return new
+    why = await visit.judge.holds(account, len(transaction.asked))
+    if not why and decision.action is Action.QUARANTINE and transaction.leaves:
+        # Junk is a place here: what others would get waits
+        why = decision.reason
+    return replace(new, held=True, facts={**new.facts, "held": why}) if why else new
 
 
 async def _ask_hooks(

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     Traced = tuple[list[LetterEvent], Summary | None]
 
-_HOOKS: Final = ("rspamd", "symbols", "sender_was", "added", "removed", "held")
+_HOOKS: Final = (
+    "rspamd", "symbols", "sender_was", "added", "removed", "not_forwarded", "held",
+)  # fmt: skip
 _CHECKS: Final = ("iprev", "spf", "dkim", "arc", "dmarc", "signed", "forwarded_as")
 """Facts that say what was found out of a stranger's letter."""
 
