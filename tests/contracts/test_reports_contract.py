@@ -121,6 +121,8 @@ def test_old_reports_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         for number in range(5):
             at = NOW + number
             await kept.keep(replace(REPORT, report_id=str(number), received_at=at))
+            # a flood of one kind pushes out nothing of another
+            await kept.keep(replace(REPORT, kind="failure", report_id=f"f{number}"))
         [reporter] = await kept.reporters("dmarc", "example.test", 0)
         assert reporter.reports == 3
         # rows go with their reports

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.running import DOMAIN, HOST, Server
+from tests.unit.mta_reports.test_reports_keeping import FAILURE
 from tests.unit.mta_reports.test_reports_read import COMPLAINT, REPORT, letter
 
 from pyeonji.mta.reports.arf import compose_complaint
@@ -34,7 +35,7 @@ def test_reports_by_mail_and_by_hand(tmp_path: Path) -> None:
     assert recent.published.domain == DOMAIN
     with Server(accounts=("kim",)) as server:
         with smtplib.SMTP(HOST, server.port("smtp")) as smtp:
-            for each in (octets, complaint):
+            for each in (octets, complaint, FAILURE):
                 smtp.sendmail("r@receiver.test", f"postmaster@{DOMAIN}", each)
         said = until(
             lambda: (x := server.run_json("reports", "dmarc", DOMAIN))["rows"] and x
@@ -60,6 +61,11 @@ def test_reports_by_mail_and_by_hand(tmp_path: Path) -> None:
                 "count": 1,
             }
         ]
+        [failed] = until(
+            lambda: server.run_json("reports", "failures", DOMAIN)["failures"]
+        )
+        assert (failed["failed"], failed["delivery"]) == ("dmarc", "reject")
+        assert b"192.0.2.77" in server.run("reports", "failures", DOMAIN)
         # the same by hand is known; a broken one is told
         file = tmp_path / "r.eml"
         file.write_bytes(octets)

@@ -82,6 +82,7 @@ def domain_facts(
         dkim=tuple(dkim),
         dmarc_policy=publish.dmarc,
         dmarc_reports=reports.dmarc_address(name),
+        dmarc_failures=reports.failure_address(name),
         tls_reports=reports.tls_address(name),
         spf_all=publish.spf_all,
         sts_policy=sts_policy(configuration),

@@ -66,11 +66,16 @@ class ReportSettings:
 
     dmarc: str = "postmaster"
     tls: str = "postmaster"
+    failures: str = ""  # DMARC's ruf: single letters that failed
     send: bool = False
 
     def dmarc_address(self, domain: str) -> str:
         """Who gets aggregate reports about a domain; "" nobody."""
         return _in_domain(self.dmarc, domain)
+
+    def failure_address(self, domain: str) -> str:
+        """Who gets failure reports about a domain; "" nobody."""
+        return _in_domain(self.failures, domain)
 
     def tls_address(self, domain: str) -> str:
         """Who gets TLS reports about a domain; "" nobody."""
@@ -205,7 +210,7 @@ def read_mta_sts(table: Table, tree: dict[str, Any]) -> MtaStsSettings:
 def read_reports(table: Table, tree: dict[str, Any]) -> ReportSettings:
     """`[reports]`."""
     return ReportSettings(
-        **table(tree, ("reports",), dmarc=text, tls=text, send=boolean)
+        **table(tree, ("reports",), dmarc=text, tls=text, failures=text, send=boolean)
     )
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KINDS: Final = ("dmarc", "tls", "abuse")
+KINDS: Final = ("dmarc", "tls", "abuse", "failure")
 
 MAX_KEPT_REPORTS: Final = 20_000
-"""Received reports; the oldest go."""
+"""Received reports of a kind; the oldest go."""
 
 KEPT_S: Final = 400 * 86400.0
 """How long a received report is kept."""
@@ -31,11 +31,12 @@ class KeptRow:
     """A row of a received report.
 
     Attributes:
-        source: dmarc, abuse: an IP address; tls: the MX that was called.
-        name: dmarc: domain in From; tls: kind of policy; abuse: reverse path.
+        source: dmarc, abuse, failure: an IP address; tls: the MX that was called.
+        name: dmarc: domain in From; tls: kind of policy; abuse: reverse path;
+            failure: its domain.
         outcome: dmarc: disposition; tls: result type, "" for success; abuse:
-            the feedback type.
-        dkim: dmarc: "pass" or "fail", aligned.
+            the feedback type; failure: what failed, and what became of it.
+        dkim: dmarc, failure: "pass" or "fail", aligned; "" not said.
         spf: the same.
         count: letters, sessions or incidents.
     """

@@ -169,3 +169,15 @@ def test_any_text_survives_a_zone_file(text: str) -> None:
     strings = read.find_rdataset("a.example.org.", "TXT")[0].strings
     assert b"".join(strings) == text.encode()
     assert presentation(record).isascii()
+
+
+def test_single_letters_are_told_of_where_that_is_wanted() -> None:
+    """RFC 7489 §6.3: ruf, and fo=1 for all that fails in some way; nobody's default."""
+    [plain] = [x for x in records(HOST, DOMAIN) if x.purpose == "dmarc"]
+    assert "ruf" not in plain.data
+    asked = replace(DOMAIN, dmarc_failures="f@other.test", dmarc_reports="d@other.test")
+    found = records(HOST, asked)
+    [told] = [x for x in found if x.purpose == "dmarc"]
+    assert "; rua=mailto:d@other.test; ruf=mailto:f@other.test; fo=1" in told.data
+    [foreign] = [x for x in found if x.purpose == "dmarc-reports"]
+    assert foreign.name == "example.org._report._dmarc.other.test"

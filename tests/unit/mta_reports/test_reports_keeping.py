@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.patience import cpu_time_below
 from tests.unit.mta_reports.test_reports_read import COMPLAINT, REPORT, letter
 
-from pyeonji.mta.reports.arf import compose_complaint
+from pyeonji.mta.reports.arf import AbuseReport, AuthFailure, compose_complaint
 from pyeonji.mta.reports.keeping import (
     HEAD_OCTETS,
     about,
@@ -87,6 +87,84 @@ def test_abuse() -> None:
     assert found.rows == (
         KeptRow(source="192.0.2.1", name="spam@example.test", outcome="abuse", count=1),
     )
+
+
+FAILURE = b"""\
+From: reports@receiver.test\r
+Content-Type: multipart/report; report-type=feedback-report; boundary=b\r
+\r
+--b\r
+Content-Type: message/feedback-report\r
+\r
+Feedback-Type: auth-failure\r
+User-Agent: Lua/1.0\r
+Version: 1\r
+Original-Mail-From: bounce@forger.test\r
+Arrival-Date: Wed, 25 Nov 2026 04:00:00 +0000\r
+Source-IP: 192.0.2.77\r
+Reported-Domain: EXAMPLE.test\r
+Auth-Failure: dmarc (p=reject)\r
+Delivery-Result: reject\r
+Identity-Alignment: spf\r
+DKIM-Domain: forger.test\r
+DKIM-Selector: s1\r
+SPF-DNS: txt : forger.test : "v=spf1 +all"\r
+\r
+--b\r
+Content-Type: text/rfc822-headers\r
+\r
+From: Kim <kim@example.test>\r
+Message-ID: <9@forger.test>\r
+\r
+--b--\r
+"""
+
+
+def test_a_letter_that_failed() -> None:
+    """RFC 6591 §3.1, RFC 7489 §7.3.1: what failed, and what became of it."""
+    [report] = reports_in(FAILURE).reports
+    assert isinstance(report, AbuseReport)
+    assert report.failure == AuthFailure(
+        kind="dmarc",
+        delivery="reject",
+        aligned=("spf",),
+        dkim_domain="forger.test",
+        dkim_selector="s1",
+    )
+    assert about(report) == {"example.test"}
+    [found] = kept(report, OURS, 5.0)
+    assert (found.kind, found.organization) == ("failure", "Lua/1.0")
+    assert found.rows == (
+        KeptRow(
+            source="192.0.2.77",
+            name="forger.test",
+            outcome="dmarc reject",
+            dkim="fail",
+            spf="pass",
+            count=1,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "domains", "dkim", "outcome"),
+    [
+        (b"Reported-Domain: EXAMPLE.test\r\n", b"", {"example.test"}, "fail", "dmarc"),
+        (b"Identity-Alignment: spf\r\n", b"", {"example.test"}, "", "dmarc"),
+        (b": spf\r\n", b": dkim, spf\r\n", {"example.test"}, "pass", "dmarc"),
+        (b": spf\r\n", b": none\r\n", {"example.test"}, "fail", "dmarc"),
+        (b"Auth-Failure: dmarc", b"X: y", {"example.test"}, "fail", "unknown"),
+    ],
+)
+def test_reports_of_failures_that_say_less(
+    old: bytes, new: bytes, domains: set[str], dkim: str, outcome: str
+) -> None:
+    assert old in FAILURE
+    [report] = reports_in(FAILURE.replace(old, new)).reports
+    assert about(report) == domains
+    [found] = kept(report, OURS, 5.0)
+    assert found.rows[0].dkim == dkim
+    assert found.rows[0].outcome.split()[0] == outcome
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ class DomainFacts:
     dkim: tuple[DkimKey, ...] = ()
     dmarc_policy: str = "quarantine"  # none, quarantine, reject
     dmarc_reports: str = ""  # address; "" asks for none
+    dmarc_failures: str = ""  # address for single letters; "" asks for none
     tls_reports: str = ""  # address; "" asks for none
     spf_all: str = "~all"
     sts_policy: str = ""  # the policy's text; "" when none is served
@@ -180,6 +181,9 @@ def _sender(at: str, name: str, domain: DomainFacts) -> Iterator[Record]:
     dmarc = f"v=DMARC1; p={domain.dmarc_policy}"
     if domain.dmarc_reports:
         dmarc += f"; rua=mailto:{_in_uri(domain.dmarc_reports)}"
+    if domain.dmarc_failures:
+        # of all that fails in some way, not only of what fails in every way
+        dmarc += f"; ruf=mailto:{_in_uri(domain.dmarc_failures)}; fo=1"
     yield Record(
         name=f"_dmarc.{name}",
         kind="TXT",
@@ -187,7 +191,10 @@ def _sender(at: str, name: str, domain: DomainFacts) -> Iterator[Record]:
         purpose="dmarc",
         why="what is to be done with mail that only looks like ours",
     )
-    if foreign := _foreign(domain.dmarc_reports, name):
+    wanted = (domain.dmarc_reports, domain.dmarc_failures)
+    for foreign in dict.fromkeys(_foreign(each, name) for each in wanted if each):
+        if not foreign:
+            continue
         # the other domain must want the reports (RFC 7489 §7.1)
         yield Record(
             name=f"{name}._report._dmarc.{foreign}",

@@ -42,14 +42,26 @@ MAX_LISTED: Final = 100
 
 MAX_COUNT: Final = 2**32 - 1
 
+_COMMENT: Final = re.compile(r"\([^()]*+\)")
 _HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthFailure:
+    """What a failure report says beside the rest (RFC 6591 §3.1, RFC 7489 §7.3.1)."""
+
+    kind: str  # "dmarc", "spf", "signature", "bodyhash", "revoked" …
+    delivery: str = ""  # "delivered", "spam", "policy", "reject", "other"
+    aligned: tuple[str, ...] | None = None  # "dkim", "spf" that passed; None: not said
+    dkim_domain: str = ""
+    dkim_selector: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbuseReport:
     """What a report says; texts "" where a field was missing."""
 
-    feedback_type: str  # "abuse", "fraud", "virus", "other", "not-spam" …
+    feedback_type: str  # "abuse", "fraud", "virus", "other", "auth-failure" …
     user_agent: str
     original_mail_from: str = ""
     original_rcpt_to: tuple[str, ...] = ()
@@ -62,6 +74,7 @@ class AbuseReport:
     authentication_results: tuple[str, ...] = ()
     message_id: str = ""  # of the letter that is reported
     message_from: str = ""
+    failure: AuthFailure | None = None  # with the type "auth-failure"
 
 
 def read_abuse(octets: bytes, root: Part) -> AbuseReport | None:
@@ -106,7 +119,27 @@ def read_abuse(octets: bytes, root: Part) -> AbuseReport | None:
         authentication_results=_words(header, b"authentication-results"),
         message_id=_word(original, b"message-id"),
         message_from=_word(original, b"from"),
+        failure=_failure(header) if kind == "auth-failure" else None,
     )
+
+
+def _failure(header: Header) -> AuthFailure:
+    aligned = header.first(b"identity-alignment")
+    methods = set(_bare(_word(header, b"identity-alignment")).replace(",", " ").split())
+    return AuthFailure(
+        kind=_bare(_word(header, b"auth-failure")) or "unknown",
+        delivery=_bare(_word(header, b"delivery-result")),
+        aligned=None
+        if aligned is None
+        else tuple(name for name in ("dkim", "spf") if name in methods),
+        dkim_domain=_word(header, b"dkim-domain").lower(),
+        dkim_selector=_word(header, b"dkim-selector").lower(),
+    )
+
+
+def _bare(text: str) -> str:
+    """In lower case, without comments (they are not nested here)."""
+    return " ".join(_COMMENT.sub(" ", text).lower().split())
 
 
 def _original(octets: bytes, root: Part) -> Header:

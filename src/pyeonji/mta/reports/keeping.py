@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HEAD_OCTETS: Final = 16 * 1024
 """Where a letter's header says that it is a report; it is looked for in these."""
 
+_DOMAIN: Final = re.compile(r"@([\w.-]+)>?\s*$")
 _LOOKS: Final = re.compile(
     rb"^(?:subject:[^\n]*(?:\n[ \t][^\n]*)*?report[ \t]+domain:"
     rb"|tls-report-domain:"
@@ -66,7 +67,11 @@ def about(report: Report) -> set[str]:
         return {report.published.domain}
     if isinstance(report, TlsReport):
         return {policy.domain for policy in report.policies}
-    domains = {report.original_mail_from.rpartition("@")[2], *report.reported_domains}
+    domains = set(report.reported_domains)
+    if report.failure is None:
+        domains.add(report.original_mail_from.rpartition("@")[2])
+    elif not domains and (author := _DOMAIN.search(report.message_from)):
+        domains.add(author[1])
     return {domain.lower() for domain in domains if domain}
 
 
@@ -92,8 +97,9 @@ def kept(
         for domain, policies in by_domain.items():
             yield _of_tls(report, policies, domain, received_at)
     else:
+        of = _of_abuse if report.failure is None else _of_failure
         for domain in sorted({ours[name] for name in about(report) if name in ours}):
-            yield _of_abuse(report, domain, received_at)
+            yield of(report, domain, received_at)
 
 
 def _of_dmarc(report: AggregateReport, domain: str, received_at: float) -> KeptReport:
@@ -156,6 +162,36 @@ def _of_tls(
         end=report.end or int(received_at),
         received_at=received_at,
         rows=tuple(rows),
+    )
+
+
+def _of_failure(report: AbuseReport, domain: str, received_at: float) -> KeptReport:
+    """A letter that failed; no more is kept than what a summary tells."""
+    failure = report.failure
+    assert failure is not None  # noqa: S101 - see `kept`
+    dkim = spf = ""
+    if failure.aligned is not None:
+        dkim, spf = (
+            "pass" if name in failure.aligned else "fail" for name in ("dkim", "spf")
+        )
+    return KeptReport(
+        kind="failure",
+        organization=report.reporting_mta or report.user_agent,
+        report_id=f"{report.message_id} {report.arrival_date} {report.source_ip}",
+        domain=domain,
+        begin=0,
+        end=int(received_at),
+        received_at=received_at,
+        rows=(
+            KeptRow(
+                source=report.source_ip,
+                name=report.original_mail_from.rpartition("@")[2].lower(),
+                outcome=f"{failure.kind} {failure.delivery}".strip(),
+                dkim=dkim,
+                spf=spf,
+                count=report.incidents,
+            ),
+        ),
     )
 
 

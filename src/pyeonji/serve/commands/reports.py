@@ -196,6 +196,46 @@ def abuse(
 
 
 @app.command(
+    "failures", epilog="Example: `pyeonji reports failures example.org --days 7`"
+)
+def failures(
+    context: typer.Context, domain: Domain, *, days: Days = 30, json: Json = False
+) -> None:
+    """Single letters in a domain's name that failed, as others report (DMARC ruf)."""
+    rows, reporters = _summary(context, "failure", domain, days)
+    if json:
+        shown = {
+            "domain": domain,
+            "days": days,
+            "reporters": _told(reporters),
+            "failures": [
+                {
+                    "failed": row.outcome.partition(" ")[0],
+                    "delivery": row.outcome.partition(" ")[2],
+                    "source": row.source,
+                    "mail_from_domain": row.name,
+                    "dkim": row.dkim,
+                    "spf": row.spf,
+                    "count": row.count,
+                }
+                for row in rows
+            ],
+        }
+        print_json(shown)
+        return
+    if not rows:
+        print(f"no failure reports about {domain} in {days} days")
+        return
+    print_table(
+        ("Letters", "Source", "Envelope", "DKIM", "SPF", "Failed, delivery"),
+        (
+            (row.count, row.source, row.name, row.dkim, row.spf, row.outcome)
+            for row in rows
+        ),
+    )
+
+
+@app.command(
     "complain",
     epilog="Example: `pyeonji reports complain junk.eml --to abuse@example.net`",
 )

@@ -275,7 +275,12 @@ class Gatherer:
         reports = self._configuration.reports
         directory = self._store.directory
         unread = []
-        for address in {reports.dmarc_address(name), reports.tls_address(name)}:
+        wanted = (
+            reports.dmarc_address(name),
+            reports.failure_address(name),
+            reports.tls_address(name),
+        )
+        for address in set(wanted):
             domain = address.rpartition("@")[2]
             if not address or await directory.domain(domain) is None:
                 continue

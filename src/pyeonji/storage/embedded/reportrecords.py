@@ -64,6 +64,7 @@ MIGRATIONS: Final = (
         PRIMARY KEY (day, domain, facts)
     ) WITHOUT ROWID;
     """,
+    "CREATE INDEX reports_of_kind ON reports (kind, received_at)",
 )
 
 
@@ -110,7 +111,7 @@ class EmbeddedReportRecords:
         def work(database: Database) -> bool:
             with transaction(database):
                 kept = _keep(database, report)
-                _prune(database, now)
+                _prune(database, report.kind, now)
             return kept
 
         return await self._in_thread(work)
@@ -220,13 +221,13 @@ def _keep(database: Database, report: KeptReport) -> bool:
     return True
 
 
-def _prune(database: Database, now: float) -> None:
-    """Forget what is old, and the oldest beyond the limit."""
+def _prune(database: Database, kind: str, now: float) -> None:
+    """Forget what is old, and the oldest of a kind beyond the limit."""
     database.execute("DELETE FROM reports WHERE received_at < ?", (now - KEPT_S,))
     database.execute(
-        "DELETE FROM reports WHERE id IN (SELECT id FROM reports"
+        "DELETE FROM reports WHERE id IN (SELECT id FROM reports WHERE kind = ?"
         " ORDER BY received_at DESC LIMIT -1 OFFSET ?)",
-        (MAX_KEPT_REPORTS,),
+        (kind, MAX_KEPT_REPORTS),
     )
 
 
