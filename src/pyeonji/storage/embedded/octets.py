@@ -29,6 +29,12 @@ PLAIN_OCTETS: Final = 32 * 1024
 disk has room (docs/decisions/0008-bodies-plain.md).
 """
 
+WRITE_AT_OCTETS: Final = 256 * 1024
+"""What waits of a large message before it is written: while it is in the caches."""
+
+WRITE_AT_CHUNKS: Final = 64
+"""The same for small pieces."""
+
 WORTHWHILE: Final = 0.6
 """Octets that don't shrink to this are kept as they are.
 
@@ -103,21 +109,24 @@ class SpoolFile:
         self._folder = folder
         self._run = run  # a call in a thread
         self._chunks: list[bytes] = []
+        self._waiting_octets = 0  # of these chunks
         self._file: BinaryIO | None = None
         self._path: Path | None = None
 
     def write(self, chunk: bytes) -> None:
         """See Spool."""
         self.size_octets += len(chunk)
+        self._waiting_octets += len(chunk)
+        self._chunks.append(chunk)
         if self._file is None:
-            self._chunks.append(chunk)
             if self.size_octets <= SMALL_BLOB_OCTETS:
                 return
             self._open()
-        else:
-            self._chunks.append(chunk)
-            if len(self._chunks) < 16:
-                return
+        elif (
+            self._waiting_octets < WRITE_AT_OCTETS
+            and len(self._chunks) < WRITE_AT_CHUNKS
+        ):
+            return
         self._flush()
 
     def _open(self) -> None:
@@ -130,11 +139,16 @@ class SpoolFile:
         file = self._file
         if file is None or not self._chunks:
             return
-        octets = memoryview(b"".join(self._chunks))
-        self._chunks.clear()
+        chunks, self._chunks = self._chunks, []
+        wanted, self._waiting_octets = self._waiting_octets, 0
+        if len(chunks) > WRITE_AT_CHUNKS:  # the system takes a thousand at most
+            chunks = [b"".join(chunks)]
         with errors_named():
-            while octets:
-                octets = octets[file.write(octets) :]
+            written = os.writev(file.fileno(), chunks)
+            if written < wanted:  # rarely: the disk is full, or a signal came
+                rest = memoryview(b"".join(chunks))[written:]
+                while rest:
+                    rest = rest[file.write(rest) :]
 
     async def finish(self) -> Content:
         """See Spool."""
@@ -155,6 +169,7 @@ class SpoolFile:
     def abort(self) -> None:
         """See Spool: a file that the queue took over has another name by then."""
         self._chunks.clear()
+        self._waiting_octets = 0
         if self._file is not None:
             self._file.close()
         if self._path is not None:
