@@ -64,7 +64,8 @@ def test_create_rename_delete(engine: Engine) -> None:
         assert (await w.mail.mailbox("a/b")).selectable
         with pytest.raises(MailboxExists):
             await w.mail.create("a/b/c/")
-        for bad in ("", "a//b", "x\n", "/a", "y" * 300, "/".join("z" * 60)):
+        paths = ("..", "../../etc/passwd", "a/../b", "a/.")
+        for bad in ("", "a//b", "x\n", "/a", "y" * 300, "/".join("z" * 60), *paths):
             with pytest.raises(BadMailboxName):
                 await w.mail.create(bad)
         await w.mail.append(box.id, [new_message(letter())])

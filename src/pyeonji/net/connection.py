@@ -39,6 +39,13 @@ MAX_TURN_EVENTS: Final = 64
 MAX_INFLATED_OCTETS: Final = 256 * 1024
 """Octets inflated from a compressed connection before others get their turn."""
 
+PROGRESS_OCTETS: Final = 4096
+"""Octets without a line end that count as having said something.
+
+A letter may come slowly; but who sends an octet now and then keeps no
+connection open with it.
+"""
+
 CLOSING_GRACE_S: Final = 10.0
 """Time that a peer has to take our last words."""
 
@@ -84,8 +91,10 @@ class Connection(asyncio.Protocol):
         "_deflate",
         "_door",
         "_drained",
+        "_dripped",
         "_early",
         "_eof",
+        "_half_ended",
         "_inflated",
         "_last_heard",
         "_loop",
@@ -148,6 +157,8 @@ class Connection(asyncio.Protocol):
         self._answering: asyncio.Task[None] | None = None
         self._backlog = 0
         self._early: list[bytes] | None = None
+        self._dripped = 0  # octets since the peer last said something
+        self._half_ended = False  # the last octet was a CR
         self._deflate: Deflate | None = None
         self._inflated = 0  # octets, in this turn
         self._eof = False  # told only when all that came before it is inflated
@@ -335,7 +346,8 @@ class Connection(asyncio.Protocol):
         """Feed the machine and answer what comes out."""
         if self._closing or self._door is None:
             return
-        self._last_heard = self._loop.time()
+        if self._says(data):
+            self._last_heard = self._loop.time()
         if self._deflate is not None:
             self._deflate.feed(data)
         elif self._early is None:
@@ -348,6 +360,19 @@ class Connection(asyncio.Protocol):
         self._backlog += len(data)
         if self._backlog > MAX_BACKLOG_OCTETS and self._transport is not None:
             self._transport.pause_reading()
+
+    def _says(self, data: bytes) -> bool:
+        """Whether the peer came to the end of a line, or on in a long one."""
+        dripped = self._dripped + len(data)
+        says = (
+            b"\r\n" in data
+            or dripped >= PROGRESS_OCTETS
+            or (self._half_ended and data.startswith(b"\n"))
+            or self._deflate is not None  # what is in it shows only later
+        )
+        self._half_ended = data.endswith(b"\r")
+        self._dripped = 0 if says else dripped
+        return says
 
     def eof_received(self) -> bool:
         """The peer has said all it will say; finish what is under way."""

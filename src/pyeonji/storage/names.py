@@ -85,6 +85,9 @@ def domain_of(address: str) -> str:
     return canonical_domain(domain) if at else ""
 
 
+_PATHS: Final = frozenset((".", ".."))
+
+
 def _is_control(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
 
@@ -97,8 +100,8 @@ def mailbox_name(name: str) -> str:
     below are coming).
 
     Raises:
-        BadMailboxName: empty, too long, too deep, an empty level, or a control
-            character.
+        BadMailboxName: empty, too long, too deep, an empty level, "." or ".." as
+            a level, or a control character.
     """
     name = unicodedata.normalize("NFC", name.removesuffix("/"))
     if not name:
@@ -108,6 +111,8 @@ def mailbox_name(name: str) -> str:
     levels = name.split("/")
     if "" in levels:
         raise BadMailboxName("a level of the name is empty")
+    if not _PATHS.isdisjoint(levels):  # programs make folders of names
+        raise BadMailboxName("a level of the name leads to another folder")
     if len(levels) > MAX_MAILBOX_DEPTH:
         raise BadMailboxName(f"more than {MAX_MAILBOX_DEPTH} levels")
     if levels[0].upper() == INBOX:  # RFC 3501 §5.1

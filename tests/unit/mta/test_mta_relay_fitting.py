@@ -98,6 +98,25 @@ def test_eight_bits_are_declared_even_where_the_sender_did_not(
     assert hop.taken[0].octets.endswith(octets)
 
 
+@pytest.mark.parametrize("offers", [(), ("8BITMIME",)])
+def test_no_nul_goes_where_binary_is_not_taken(offers: tuple[str, ...]) -> None:
+    """It is neither 7bit nor 8bit; who drops it could find a dot on its own line.
+
+    RFC 2045 §2.8.
+    """
+    hop = Hop(offers=offers)
+    text = b"a\r\n\0.\r\nMAIL FROM:<>\r\n"
+
+    async def scene(world: World) -> None:
+        await world.send("lee@a.test", octets=b"Subject: x\r\n\r\n" + text)
+        await world.settle()
+
+    play(hop, scene)
+    assert b"\0" not in hop.taken[0].octets
+    message = email.message_from_bytes(hop.taken[0].octets)
+    assert message.get_payload(decode=True) == text
+
+
 INNER = (
     b"Subject: x\r\nMIME-Version: 1.0\r\n"
     b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"

@@ -144,6 +144,41 @@ def test_silence_ends_a_connection_with_words() -> None:
     assert talk(House(), b"silence\r\n") == b"hello\r\nsilence\r\ntoo late\r\n"
 
 
+def drip(pieces: list[bytes]) -> bytes:
+    """What a client hears that says each piece 20 ms after the one before."""
+    house = House()
+
+    async def main() -> bytes:
+        await house.listener.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        heard = asyncio.ensure_future(reader.read(-1))
+        writer.write(b"silence\r\n")  # from now on 50 ms
+        for piece in pieces:
+            await asyncio.sleep(0.02)
+            if heard.done():
+                break
+            writer.write(piece)
+        if not heard.done():
+            writer.write(b"quit\r\n")
+        said = await heard
+        writer.close()
+        house.listener.stop_accepting()
+        return said
+
+    return asyncio.run(main())
+
+
+def test_octets_without_a_line_are_silence() -> None:
+    """One octet now and then keeps no connection open."""
+    assert drip([b"x"] * 40) == b"hello\r\nsilence\r\ntoo late\r\n"
+
+
+def test_lines_are_no_silence_however_they_are_cut() -> None:
+    """The line end may come in two pieces, the line in many."""
+    said = drip([b"a\r", b"\nb", b"c\r", b"\n"] * 4)
+    assert said.endswith(b"bc\r\nquit\r\n")
+
+
 def test_an_error_in_an_answer_ends_that_connection_only() -> None:
     house = House()
     assert talk(house, b"break\r\nmore\r\n") == b"hello\r\nsorry\r\n"

@@ -80,6 +80,8 @@ def fit(
     if utf8 and not hop.offers(Offer.SMTPUTF8):  # RFC 6531 §3.5
         raise Unsuitable("5.6.7", f"{hop.name} does not take SMTPUTF8")
     body_type = BodyType(new.body_type.value)
+    if _has_nul(octets):  # so it is neither 7bit nor 8bit (RFC 2045 §2.8)
+        body_type = BodyType.BINARY
     if not _takes(hop, body_type, ascii_only=ascii_only):
         octets, body_type = _converted(octets, hop)
     elif body_type is BodyType.SEVEN_BIT and not ascii_only:
@@ -161,6 +163,15 @@ def _is_ascii(octets: StoredOctets) -> bool:
         return octets.prefix.isascii() and body.isascii()
     starts = range(0, len(octets), PIECE_OCTETS)
     return all(octets.slice(at, at + PIECE_OCTETS).isascii() for at in starts)
+
+
+def _has_nul(octets: StoredOctets) -> bool:
+    """Whether a NUL is in it; a next hop that drops it might find an end there."""
+    body = octets.body
+    if isinstance(body, bytes):
+        return b"\0" in body
+    starts = range(0, len(octets), PIECE_OCTETS)
+    return any(b"\0" in octets.slice(at, at + PIECE_OCTETS) for at in starts)
 
 
 def _sender(new: NewLetter, recipients: Sequence[Recipient]) -> str:
