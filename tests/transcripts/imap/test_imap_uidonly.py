@@ -106,6 +106,38 @@ def test_others_changes_with_uidonly() -> None:
     )
 
 
+def test_resynchronising_with_uidonly() -> None:
+    """RFC 9586 §3: sequence match data is refused; UIDFETCH tells what changed."""
+    with_letters(
+        2,
+        r"""
+        C: e ENABLE QRESYNC UIDONLY
+        S: * ENABLED QRESYNC UIDONLY
+        S: * OK [HIGHESTMODSEQ 3] Noted.
+        S: e OK Done.
+        C: v STATUS INBOX (UIDVALIDITY)
+        S: * STATUS INBOX (UIDVALIDITY <keep>)
+        S: v OK Done.
+        C: a SELECT INBOX (QRESYNC (1 1 1 (1 1)))
+        S: a BAD [UIDREQUIRED] Only uids: UIDONLY is on.
+        C: b STATUS INBOX (MESSAGES)
+        S: * STATUS INBOX (MESSAGES 2)
+        S: b OK Done.
+        C: c SELECT INBOX (QRESYNC (@ 2))
+        S: * OK [CLOSED] The mailbox before is closed.
+        S: * FLAGS (<any>)
+        S: * 2 EXISTS
+        S: * 0 RECENT
+        S: * OK [PERMANENTFLAGS (<any>)] Kept.
+        S: * OK [UIDNEXT 3] Next uid.
+        S: * OK [UIDVALIDITY <n>] Uids valid.
+        S: * OK [HIGHESTMODSEQ 3] So far.
+        S: * 2 UIDFETCH (FLAGS () MODSEQ (3))
+        S: c OK [READ-WRITE] Here you are.
+        """,
+    )
+
+
 def test_partial_of_uid_fetch() -> None:
     """RFC 9394 §3.3, §3.4: the first or the last of those named."""
     with_letters(

@@ -21,4 +21,4 @@ class Options:
     login_attempts: int = 5
     message_limit: int | None = None  # messages of one command (RFC 9738)
     save_limit: int | None = None  # messages of one APPEND or COPY (RFC 9738)
-    progress_every_s: float = 10.0  # RFC 9585 §3 asks for 10 to 15 seconds
+    progress_every_s: float = 10.0  # RFC 9585 §4 asks for 10 to 15 seconds
