@@ -1,11 +1,17 @@
 """CONTEXT=SEARCH and CONTEXT=SORT (RFC 5267 §4)."""
 
+import asyncio
+
+import pytest
+from tests.transcripts.imap.imap_play import stage
 from tests.transcripts.imap.mailbox_play import (
     appended,
     letter,
     selecting,
     with_letters,
 )
+
+from pyeonji.mra.imap import idle
 
 FOUR = [
     letter("one", date="4 Jul 1996 00:00:00 +0000"),
@@ -237,3 +243,27 @@ def test_shown_with_mod_sequences_and_in_idle() -> None:
         S: i OK Enough listened.
         """,
     )
+
+
+def test_as_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OLDER and YOUNGER in IDLE: a message grows old by itself (RFC 5032 §2)."""
+    monkeypatch.setattr(idle, "EVERY_S", 0.01)
+
+    async def run() -> tuple[bytes, bytes]:
+        async with stage() as system:
+            client = system.client()
+            await client.log_in()
+            await client.ask(b"a APPEND INBOX {1+}\r\nx\r\n")
+            await client.ask(b"s SELECT INBOX\r\n")
+            found = await client.ask(b"b SEARCH RETURN (UPDATE ALL) YOUNGER 60\r\n")
+            client.say(b"i IDLE\r\n")
+            await client.line()
+            system.clock.advance(61)
+            gone = await client.line()
+            client.transport.close()
+            await asyncio.sleep(0.02)
+        return found, gone
+
+    found, gone = asyncio.run(run())
+    assert found.startswith(b'* ESEARCH (TAG "b") ALL 1\r\n')
+    assert gone == b'* ESEARCH (TAG "b") REMOVEFROM (0 1)'

@@ -193,6 +193,19 @@ def test_filters_are_set_as_metadata() -> None:
         S: d OK <any>
         C: e SEARCH FILTER on-the-road
         S: e NO [UNDEFINED-FILTER on-the-road] No such filter.
+        C: f SETMETADATA "" (/private/filters/values/on-the-road "OR SMALLER 5")
+        S: f NO That is no filter.
+        C: g SETMETADATA "" (/private/filters/values/a "SEEN" /private/comment "x" /private/filters/values/b "NOTHING")
+        S: g NO That is no filter.
+        C: h SETMETADATA "" (/private/filters/values/a/b "SEEN")
+        S: h NO That is no filter.
+        C: i GETMETADATA "" (/private/comment /private/filters/values/a)
+        S: * METADATA "" (/private/comment NIL /private/filters/values/a NIL)
+        S: i OK That is all.
+        C: j SETMETADATA "" (/private/filters/values/a "(UNSEEN) FILTER later" /private/filters/descriptions/a "What is new")
+        S: j OK Set.
+        C: k SETMETADATA INBOX (/private/filters/values/a "what one likes")
+        S: k OK Set.
         """,
     )
 

@@ -137,6 +137,13 @@ class Contexts:
     def __contains__(self, tag: bytes) -> bool:
         return tag in self._by_tag
 
+    @property
+    def by_time(self) -> bool:
+        """Whether one of the results changes as time passes (RFC 5032 §2)."""
+        return any(
+            has(context.look.key, WithinKey) for context in self._by_tag.values()
+        )
+
     def room_for(self, results: int) -> bool:
         """Whether one more context may be kept."""
         watched = sum(len(context.members) for context in self._by_tag.values())

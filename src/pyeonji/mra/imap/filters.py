@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.protocol.imap.limits import MAX_SEARCH_DEPTH
@@ -31,6 +32,9 @@ MAX_FILTERS: Final = 100
 PRIVATE: Final = "/private/filters/values/"
 SHARED: Final = "/shared/filters/values/"
 
+_NAME: Final = re.compile(r"[!#$&'+,\-.0-9:;<=>?@A-Z\[^_`a-z|}~]+")
+"""filter-name (RFC 5466 §4): characters of atoms, but "/"."""
+
 
 class UndefinedFilter(Exception):
     """No such filter, or its text is no search, or it holds itself."""
@@ -38,6 +42,19 @@ class UndefinedFilter(Exception):
     def __init__(self, name: bytes) -> None:
         super().__init__(name)
         self.name = name
+
+
+def bad_filter(entry: str, value: bytes | None) -> bool:
+    """Whether an entry of the server would be a filter, and cannot be one (§3.2)."""
+    if value is None or not entry.startswith((PRIVATE, SHARED)):
+        return False
+    if not _NAME.fullmatch(entry.partition("/values/")[2]):
+        return True
+    try:
+        parse_kept(value)
+    except BadSyntax:
+        return True
+    return False
 
 
 async def without_filters(session: Session, key: Key) -> Key:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -15,6 +16,9 @@ from pyeonji.storage.errors import StorageUnavailable
 if TYPE_CHECKING:
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
+
+EVERY_S: Final = 60.0
+"""How often results are looked at that time alone changes."""
 
 log = structlog.get_logger("pyeonji.imap")
 
@@ -30,6 +34,23 @@ async def idle(session: Session, command: commands.Idle) -> None:
         session.wake = lambda: None  # the notifier tells, as NOTIFY said
     elif _has_news(session):
         _wake(session)
+    if session.has_selected and session.selected.contexts.by_time:
+        _as_time_passes(session, command.tag)
+
+
+def _as_time_passes(session: Session, tag: bytes) -> None:
+    """Look every minute whether messages have become old (RFC 5032 §2)."""
+
+    def look() -> None:
+        if session.idle_tag is not tag or not session.has_selected:
+            return
+        session.selected.dirty = True
+        if session.notifier is not None:
+            session.notifier.selected_changed()
+        session.wake()
+        asyncio.get_running_loop().call_later(EVERY_S, look)
+
+    asyncio.get_running_loop().call_later(EVERY_S, look)
 
 
 def _wake(session: Session) -> None:

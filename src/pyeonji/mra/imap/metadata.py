@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.mra.imap import places, uses
+from pyeonji.mra.imap.filters import bad_filter
 from pyeonji.protocol.imap import responses
 from pyeonji.storage.entries import GUEST
 from pyeonji.storage.errors import NoteTooLarge, TooManyNotes
@@ -157,6 +158,9 @@ async def set_metadata(session: Session, command: commands.SetMetadata) -> None:
     place = await _place(session, command.mailbox, "rw" if shared else "r")
     if place is None and shared and not places.user_of(session).administrator:
         raise places.NoRight("server")
+    if place is None and any(bad_filter(*pair) for pair in values.items()):
+        await session.no(command.tag, "That is no filter.")  # RFC 5466 §3.2
+        return
     if session.notes is not None:
         session.notes.own(place, values)
     try:
