@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyeonji.base.clock import Clock
     from pyeonji.mta.alarms import Alarms
     from pyeonji.mta.hooks.session import Hook
-    from pyeonji.mta.receive.judging import Ask
+    from pyeonji.mta.receive.asking import Ask
     from pyeonji.serve.configuration import Configuration
     from pyeonji.storage.habits import HabitStore
     from pyeonji.storage.strangers import Strangers

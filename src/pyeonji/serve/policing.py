@@ -13,7 +13,7 @@ from pyeonji.mta.hooks.options import (
     WebhookOptions,
 )
 from pyeonji.mta.policy.habits import AccountOptions
-from pyeonji.mta.policy.lists import DnsList, answer_range
+from pyeonji.mta.policy.lists import NAMES, SAFE_TO_TRUST, DnsList, answer_range
 from pyeonji.mta.policy.options import PolicyOptions
 from pyeonji.mta.trust.options import TrustOptions
 from pyeonji.serve.values import (
@@ -274,13 +274,39 @@ def _list(table: Table, tree: Any, where: tuple[str | int, ...]) -> DnsList:
         where,
         zone=domain_name,
         of=one_of("address", "domain"),
-        action=one_of("reject", "defer", "quarantine", "accept", "note"),
+        names=_list_names,
+        action=_LIST_ACTION,
         answers=_ranges,
+        codes=_codes,
         text=text,
     )
     if "zone" not in wanted:
         raise ValueRefused("is missing", (*where, "zone"))
-    return DnsList(**wanted)
+    made = DnsList(**wanted)
+    if made.of == "address" and "names" in wanted:
+        raise ValueRefused('is only for of = "domain"', (*where, "names"))
+    actions = {made.action, *(action for _, _, action in made.codes)}
+    if made.of == "domain" and "accept" in actions and set(made.names) - SAFE_TO_TRUST:
+        # anybody can say HELO by any name
+        raise ValueRefused("cannot be used to accept", (*where, "names"))
+    return made
+
+
+_LIST_ACTION: Final = one_of("reject", "defer", "quarantine", "accept", "note")
+
+
+def _list_names(value: Any) -> tuple[str, ...]:
+    return tuple(one_of(*NAMES)(item) for item in texts(value))
+
+
+def _codes(value: Any) -> tuple[tuple[int, int, str], ...]:
+    if not isinstance(value, dict):
+        raise ValueRefused('must be a table such as { "127.0.0.2" = "reject" }')
+    found = []
+    for key, action in value.items():
+        ((low, high),) = _ranges([key])
+        found.append((low, high, _LIST_ACTION(action)))
+    return tuple(found)
 
 
 def _ranges(value: Any) -> tuple[tuple[int, int], ...]:

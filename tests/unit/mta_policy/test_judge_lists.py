@@ -5,8 +5,7 @@ import asyncio
 from pyeonji.base.clock import SetClock
 from pyeonji.base.dns import DnsAnswer, DnsStatus
 from pyeonji.mta.policy.lists import DnsList
-from pyeonji.mta.policy.options import PolicyOptions
-from pyeonji.mta.receive.judging import SOUND_S, Judge
+from pyeonji.mta.receive.asking import SOUND_S, Asking
 
 
 class World:
@@ -36,16 +35,16 @@ def test_a_list_that_lists_the_world_is_left_out_for_an_hour() -> None:
     clock = SetClock()
 
     async def run() -> None:
-        judge = Judge(PolicyOptions(), clock=clock, ask=world.ask)
+        asking = Asking(world.ask, clock, 5.0)
         lists = zones("dead", "good", "other")
         for _ in range(3):
-            found = await judge.listings("8.0.2.9", lists)
+            found = await asking.listings("8.0.2.9", lists)
             assert [each.zone for each in found] == ["good"]
         assert world.asked.count("1.0.0.127.dead") == 1
         assert "1.0.0.127.other" not in world.asked  # it said nothing of anybody
         world.listed.discard("1.0.0.127.dead")
         clock.advance(SOUND_S)
-        found = await judge.listings("8.0.2.9", lists)
+        found = await asking.listings("8.0.2.9", lists)
         assert [each.zone for each in found] == ["dead", "good"]
 
     asyncio.run(run())
@@ -55,11 +54,10 @@ def test_a_list_that_does_not_answer_lists_nobody() -> None:
     world = World("9.2.0.8.good")
 
     async def run() -> None:
-        options = PolicyOptions(list_time_s=0.05)
-        judge = Judge(options, clock=SetClock(), ask=world.ask)
-        found = await judge.listings("8.0.2.9", zones("silent", "good"))
+        asking = Asking(world.ask, SetClock(), 0.05)
+        found = await asking.listings("8.0.2.9", zones("silent", "good"))
         assert [each.zone for each in found] == ["good"]
-        assert await judge.listings("10.0.0.1", zones("good")) == ()
+        assert await asking.listings("10.0.0.1", zones("good")) == ()
 
     asyncio.run(run())
 
@@ -79,10 +77,10 @@ def test_a_name_must_lead_back() -> None:
         return DnsAnswer(status=status, records=records)
 
     async def run() -> None:
-        judge = Judge(PolicyOptions(), clock=SetClock(), ask=ask)
-        assert await judge.name_of("8.0.2.9") == "mail.there.example"
-        assert await judge.name_of("8.0.2.1") == ""
-        assert await judge.name_of("127.0.0.1") == ""
-        assert await judge.name_of("8.0.2.77") == ""
+        asking = Asking(ask, SetClock(), 5.0)
+        assert await asking.name_of("8.0.2.9") == "mail.there.example"
+        assert await asking.name_of("8.0.2.1") == ""
+        assert await asking.name_of("127.0.0.1") == ""
+        assert await asking.name_of("8.0.2.77") == ""
 
     asyncio.run(run())

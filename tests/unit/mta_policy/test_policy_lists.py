@@ -9,6 +9,7 @@ from pyeonji.mta.policy.lists import (
     DnsList,
     answer_range,
     counts,
+    domain_to_ask,
     is_sound,
     look_up,
     owner_name,
@@ -67,6 +68,50 @@ def test_only_the_answers_that_were_chosen_count() -> None:
     assert found.answer == "127.0.0.11"  # type: ignore[attr-defined]
     others = DnsList(zone="bl.example", answers=(answer_range("127.0.0.2"),))
     assert ask(look_up("8.0.2.9", others))[0] is None
+
+
+def test_each_code_has_its_action() -> None:
+    """Of several answers the gravest counts; what is in no range does not."""
+    by_code = DnsList(
+        zone="bl.example",
+        codes=(
+            (*answer_range("127.0.0.10-127.0.0.12"), "quarantine"),
+            (*answer_range("127.0.0.4"), "note"),
+        ),
+    )
+    found, _ = ask(look_up("8.0.2.9", by_code, "helo"))
+    assert found is not None
+    assert (found.action, found.answer) == ("quarantine", "127.0.0.11")  # type: ignore[attr-defined]
+    assert found.name == "helo"  # type: ignore[attr-defined]
+    other = DnsList(zone="bl.example", codes=((*answer_range("127.0.0.2"), "reject"),))
+    assert ask(look_up("8.0.2.9", other))[0] is None
+    both = DnsList(
+        zone="bl.example",
+        action="defer",
+        answers=(answer_range("127.0.0.4"),),
+        codes=((*answer_range("127.0.0.2"), "reject"),),
+    )
+    found, _ = ask(look_up("8.0.2.9", both))
+    assert found is not None
+    assert found.action == "defer"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("Mail.Example.", "mail.example"),
+        ("편지.example", "xn--9b6b95p.example"),
+        ("localhost", ""),
+        ("[192.0.2.1]", ""),
+        ("192.0.2.1", ""),
+        ("[IPv6:2001:db8::1]", ""),
+        ("a..example", ""),
+        ("x" * 64 + ".example", ""),
+        ("", ""),
+    ],
+)
+def test_only_domains_are_asked_for(text: str, domain: str) -> None:
+    assert domain_to_ask(text) == domain
 
 
 def test_a_list_that_refuses_us_lists_nobody() -> None:

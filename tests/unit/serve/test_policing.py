@@ -30,6 +30,8 @@ def test_policy_is_read() -> None:
         zone = "dbl.example"
         of = "domain"
         action = "quarantine"
+        names = ["helo", "reverse", "author"]
+        codes = { "127.0.1.2-127.0.1.99" = "reject", "127.0.1.102" = "note" }
         """,
         Path("x.toml"),
     ).policy
@@ -43,6 +45,11 @@ def test_policy_is_read() -> None:
     assert options.tarpit_s == 5.0
     assert [each.of for each in options.lists] == ["address", "domain"]
     assert len(options.lists[0].answers) == 2
+    assert options.lists[0].names == ("sender",)
+    assert options.lists[1].names == ("helo", "reverse", "author")
+    low, high, action = options.lists[1].codes[0]
+    assert (high - low, action) == (97, "reject")
+    assert options.lists[1].codes[1][2] == "note"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +65,18 @@ def test_policy_is_read() -> None:
         (
             '[[policy.list]]\nzone = "a.example"\nanswers = ["10.0.0.1"]',
             "policy.list.answers: 10.0.0.1 is no range",
+        ),
+        (
+            '[[policy.list]]\nzone = "a.example"\ncodes = { "127.0.0.2" = "kill" }',
+            "policy.list.codes: must be one of",
+        ),
+        (
+            '[[policy.list]]\nzone = "a.example"\nnames = ["helo"]',
+            'policy.list.names: is only for of = "domain"',
+        ),
+        (
+            '[[policy.list]]\nzone="a.example"\nof="domain"\nnames=["helo"]\naction="accept"',
+            "policy.list.names: cannot be used to accept",
         ),
     ],
 )

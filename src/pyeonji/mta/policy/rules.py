@@ -45,11 +45,20 @@ def own_name(facts: Facts, options: PolicyOptions) -> Decision | None:
     return decide(options.own_name, "own-name", f"the client calls itself {facts.helo}")
 
 
+_WHOSE: Final = {
+    "sender": "sender",
+    "author": "author",
+    "helo": "HELO",
+    "reverse": "reverse name",
+}
+
+
 def listed(facts: Facts, options: PolicyOptions) -> Decision | None:  # noqa: ARG001 - a rule's shape
     """Lists of addresses and domains; one that vouches ends it."""
     found: list[Decision | None] = []
     for listing in facts.listings:
-        reason = f"{listing.what} is on {listing.zone} ({listing.answer})"
+        whose = f"{_WHOSE[listing.name]} " if listing.name else ""
+        reason = f"{whose}{listing.what} is on {listing.zone} ({listing.answer})"
         if listing.action == "accept":
             return accept("list", reason)
         text = listing.text or f"{listing.what} is on the list {listing.zone}"
@@ -130,9 +139,10 @@ RULES: Final[dict[Stage, tuple[Callable[..., Decision | None], ...]]] = {
     Stage.HELLO: (own_name,),
     Stage.MAIL: (),
     Stage.RCPT: (listed, greylisted),
-    Stage.MESSAGE: (dmarc_failed, spf_failed),
+    Stage.MESSAGE: (dmarc_failed, spf_failed, listed),
 }
-"""Lists speak at RCPT: then the log knows whom a refused letter was for."""
+"""Lists speak at RCPT: then the log knows whom a refused letter was for. Those
+that are asked for the author speak when the letter is there."""
 
 
 def judge(facts: Facts, options: PolicyOptions) -> Decision:

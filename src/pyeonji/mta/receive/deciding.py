@@ -61,7 +61,9 @@ async def decide(
         (
             visit.standing,
             *transaction.decisions,
-            visit.message(new.reverse_path, tuple(transaction.asked), checks),
+            await visit.message(
+                new.reverse_path, tuple(transaction.asked), checks, header
+            ),
         )
     )
     if visit.is_stranger and await visit.judge.is_new(new.reverse_path):

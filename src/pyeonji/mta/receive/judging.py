@@ -14,40 +14,34 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
-from pyeonji.base.networks import network_key, parsed
+from pyeonji.base.networks import network_key
 from pyeonji.base.rates import Rate, Rates
 from pyeonji.mta.policy.decision import ACCEPT, Decision, defer, strongest
 from pyeonji.mta.policy.facts import NOT_CHECKED, Checks, Facts, Stage
 from pyeonji.mta.policy.habits import Habits
-from pyeonji.mta.policy.lists import DnsList, is_sound, look_up
 from pyeonji.mta.policy.rules import judge
-from pyeonji.mta.trust.iprev import IprevResult, check_iprev
-from pyeonji.mta.trust.spf import SpfResult, check_spf
+from pyeonji.mta.receive.asking import Asking
+from pyeonji.mta.trust.dmarc_author import author_of
 from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.names import canonical, domain_of
 from pyeonji.storage.strangers import GreyTimes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Coroutine, Sequence
 
     from pyeonji.base.clock import Clock
-    from pyeonji.base.dns import DnsAnswer, Inquiry
     from pyeonji.mta.alarms import Alarms
     from pyeonji.mta.hooks.session import Hook, Peer, Session
     from pyeonji.mta.policy.lists import Listing
     from pyeonji.mta.policy.options import PolicyOptions
+    from pyeonji.mta.receive.asking import Ask
     from pyeonji.storage.habits import HabitStore
     from pyeonji.storage.strangers import Strangers
-
-    Ask = Callable[[str, str], Awaitable[DnsAnswer]]
 
 T = TypeVar("T")
 
 REFUSALS_KEPT: Final = Rate(1000, 3600.0)
 """Refused letters whose journey is kept; a flood is only in the log."""
-
-SOUND_S: Final = 3600.0
-"""How long a list is believed after it did not list the test point."""
 
 LOOK: Final = "Its letters wait with the client until the hour has room again."
 HELD: Final = (
@@ -58,16 +52,6 @@ HELD: Final = (
 )
 
 log = structlog.get_logger("pyeonji.mta.policy")
-
-
-async def drive(inquiry: Inquiry[Any], ask: Ask) -> Any:
-    """Ask DNS what an inquiry wants to know."""
-    try:
-        question = next(inquiry)
-        while True:
-            question = inquiry.send(await ask(*question))
-    except StopIteration as end:
-        return end.value
 
 
 async def as_task(work: Coroutine[Any, Any, T]) -> T:
@@ -110,59 +94,19 @@ class Judge:
         self.strangers = strangers
         self.alarms = alarms
         self.habits = Habits(options.accounts, habits)
-        self._ask = ask
-        self._sound: dict[str, tuple[float, bool]] = {}
+        self.asking = Asking(ask, clock, options.list_time_s)
         self.letters = Rates(options.letter_rate)
         self.recipients = Rates(options.recipient_rate)
         self._refusals = Rates(REFUSALS_KEPT)
         self.address_lists = tuple(x for x in options.lists if x.of == "address")
-        self.domain_lists = tuple(x for x in options.lists if x.of == "domain")
+        domains = [x for x in options.lists if x.of == "domain"]
+        self.domain_lists = tuple(x for x in domains if set(x.names) - {"author"})
+        self.author_lists = tuple(x for x in domains if "author" in x.names)
+        self.asks_reverse = any("reverse" in x.names for x in domains)
 
     def visit(self, peer: Peer) -> Visit:
         """A connection begins."""
         return Visit(self, peer)
-
-    async def listings(
-        self, what: str, lists: Sequence[DnsList]
-    ) -> tuple[Listing, ...]:
-        """On which of these lists it is; those that do not answer in time are not."""
-        if self._ask is None or not lists or not what:
-            return ()
-        tasks = [asyncio.ensure_future(self._listing(what, one)) for one in lists]
-        done, late = await asyncio.wait(tasks, timeout=self.options.list_time_s)
-        for task in late:
-            task.cancel()
-        results = (task.result() for task in tasks if task in done)
-        return tuple(each for each in results if each is not None)
-
-    async def _listing(self, what: str, dns_list: DnsList) -> Listing | None:
-        if self._ask is None:
-            return None
-        found: Listing | None = await drive(look_up(what, dns_list), self._ask)
-        # only a list that says "listed" must prove that it does not always
-        if found is None or not await self._is_sound(dns_list):
-            return None
-        return found
-
-    async def name_of(self, address: str) -> str:
-        """A client's name, which leads back to it; "" without one, or too late."""
-        found = parsed(address)
-        if self._ask is None or found is None or found.is_loopback:
-            return ""
-        verdict = await self._in_time(check_iprev(found))
-        passed = verdict is not None and verdict.result is IprevResult.PASS
-        return verdict.name if verdict is not None and passed else ""
-
-    async def _in_time(self, inquiry: Inquiry[T]) -> T | None:
-        """What an inquiry comes to; None: DNS took longer than it may here."""
-        assert self._ask is not None  # noqa: S101 - who calls has looked
-        work = asyncio.ensure_future(drive(inquiry, self._ask))
-        done, _ = await asyncio.wait({work}, timeout=self.options.list_time_s)
-        if not done:
-            work.cancel()
-            return None
-        found: T = work.result()
-        return found
 
     async def grey_since(
         self, peer: Peer, reverse_path: str, recipient: str
@@ -177,18 +121,9 @@ class Judge:
             return None
         now = self.clock.time()
         client = network_key(peer.address)
-        address = parsed(peer.address)
-        if self._ask is not None and address is not None:
-            spf = check_spf(
-                address,
-                helo=peer.helo,
-                mail_from=reverse_path,
-                receiver=peer.hostname,
-                unix_second=int(now),
-            )
-            verdict = await self._in_time(spf)
-            if verdict is not None and verdict.result is SpfResult.PASS:
-                client = f"domain {verdict.domain}"
+        vouched = await self.asking.vouched(peer, reverse_path)
+        if vouched:
+            client = f"domain {vouched}"
         times = GreyTimes(
             delay_s=options.greylist_delay_s,
             window_s=options.greylist_window_s,
@@ -261,18 +196,6 @@ class Judge:
             log.exception("policy.senders_unavailable")
             return False
 
-    async def _is_sound(self, dns_list: DnsList) -> bool:
-        now = self.clock.monotonic()
-        known = self._sound.get(dns_list.zone)
-        if known is not None and now - known[0] < SOUND_S:
-            return known[1]
-        assert self._ask is not None  # noqa: S101 - _listing has looked
-        sound: bool = await drive(is_sound(dns_list), self._ask)
-        self._sound[dns_list.zone] = (now, sound)
-        if not sound:
-            log.warning("policy.list_is_dead", zone=dns_list.zone)
-        return sound
-
     async def close(self) -> None:
         """End the hooks."""
         for hook in self.hooks:
@@ -283,8 +206,8 @@ class Visit:
     """One connection, as policy sees it."""
 
     __slots__ = (
-        "_asking", "_hailed", "_over", "_sessions", "early", "judge", "peer",
-        "standing", "unknown",
+        "_asking", "_domains", "_hailed", "_over", "_sessions", "early", "judge",
+        "peer", "standing", "unknown",
     )  # fmt: skip
 
     def __init__(self, judge_: Judge, peer: Peer) -> None:
@@ -295,11 +218,12 @@ class Visit:
         self.unknown = 0
         self._hailed = False
         self._over = False
+        self._domains: tuple[tuple[str, str], tuple[Listing, ...]] | None = None
         self._sessions: tuple[Session, ...] | None = None
         self._asking: asyncio.Task[tuple[Listing, ...]] | None = None
         if self._asks_lists():
             self._asking = asyncio.get_running_loop().create_task(
-                judge_.listings(peer.address, judge_.address_lists)
+                judge_.asking.listings(peer.address, judge_.address_lists)
             )
 
     def _asks_lists(self) -> bool:
@@ -366,7 +290,7 @@ class Visit:
             if late is not None:
                 return self.told(late, sender=reverse_path)
         if judge_.hooks and not self._hailed and not self.peer.reverse_name:
-            self.peer.reverse_name = await judge_.name_of(self.peer.address)
+            self.peer.reverse_name = await judge_.asking.name_of(self.peer.address)
         decision = ACCEPT
         for session in self.sessions():
             if not self._hailed:
@@ -430,9 +354,29 @@ class Visit:
         if self._asking is not None:
             found = await self._asking
         judge_ = self.judge
-        if judge_.domain_lists and reverse_path:
-            domain = domain_of(canonical(reverse_path))
-            found += await judge_.listings(domain, judge_.domain_lists)
+        if judge_.domain_lists:
+            found += await self._domain_listings(reverse_path)
+        return found
+
+    async def _domain_listings(self, reverse_path: str) -> tuple[Listing, ...]:
+        """Of the sender's domain and of the client's names; asked once for each."""
+        judge_, peer = self.judge, self.peer
+        key = (reverse_path, peer.helo)
+        if self._domains is not None and self._domains[0] == key:
+            return self._domains[1]
+        if judge_.asks_reverse and not peer.reverse_name:
+            peer.reverse_name = await judge_.asking.name_of(peer.address)
+        names = {
+            "sender": domain_of(canonical(reverse_path)),
+            "helo": peer.helo,
+            "reverse": peer.reverse_name,
+        }
+        found = await judge_.asking.domain_listings(names, judge_.domain_lists)
+        # anybody can borrow a good name
+        borrowed = [x for x in found if x.name == "sender" and x.action == "accept"]
+        if borrowed and not await judge_.asking.vouched(peer, reverse_path):
+            found = tuple(each for each in found if each not in borrowed)
+        self._domains = (key, found)
         return found
 
     async def unknown_recipient(self) -> None:
@@ -444,19 +388,42 @@ class Visit:
         if self.is_stranger and self.unknown > options.max_unknown_recipients:
             await asyncio.sleep(options.tarpit_s)
 
-    def message(
-        self, reverse_path: str, recipients: tuple[str, ...], checks: Checks
+    async def message(
+        self,
+        reverse_path: str,
+        recipients: tuple[str, ...],
+        checks: Checks,
+        header: bytes,
     ) -> Decision:
         """What the rules say of a whole letter."""
-        if checks is NOT_CHECKED or not self.is_stranger:
+        if not self.is_stranger:
+            return ACCEPT
+        listings: tuple[Listing, ...] = ()
+        if self.judge.author_lists:
+            listings = await self._author_listings(header, checks)
+        if checks is NOT_CHECKED and not listings:
             return ACCEPT
         facts = self._facts(
             Stage.MESSAGE,
             reverse_path=reverse_path,
             recipients=recipients,
             checks=checks,
+            listings=listings,
         )
         return judge(facts, self.judge.options)
+
+    async def _author_listings(
+        self, header: bytes, checks: Checks
+    ) -> tuple[Listing, ...]:
+        """Of all domains that From could mean; good ones count if nothing is forged."""
+        judge_ = self.judge
+        found: list[Listing] = []
+        for domain in author_of(header).domains:
+            names = {"author": domain}
+            found += await judge_.asking.domain_listings(names, judge_.author_lists)
+        return tuple(
+            each for each in found if each.action != "accept" or checks.dmarc == "pass"
+        )
 
     def told(self, decision: Decision, **facts: str) -> Decision:
         """Write down what is not the usual."""
