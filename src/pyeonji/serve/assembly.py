@@ -367,11 +367,13 @@ class Station:
         await self._runner.send_own(letter)
 
     def _note_tls(self, result: TlsResult) -> None:
-        """Count what TLS with a next hop came to, for reports (RFC 8460 §4.1)."""
-        if self._configuration.reports.send:
-            day = time.strftime("%Y-%m-%d", time.gmtime(self._clock.time()))
-            name = a_labels(result.domain)  # RFC 8460 §4.4
-            self._store.tls.count(replace(result, domain=name), day)
+        """Count what TLS with a next hop came to (RFC 8460 §4.1).
+
+        Also where nobody else is told: `pyeonji reports outbound` tells us.
+        """
+        day = time.strftime("%Y-%m-%d", time.gmtime(self._clock.time()))
+        name = a_labels(result.domain)  # RFC 8460 §4.4
+        self._store.tls.count(replace(result, domain=name), day)
 
     def _note_dmarc(self, seen: Seen) -> None:
         """Count a letter of a domain that wants reports (RFC 7489 §7.2)."""

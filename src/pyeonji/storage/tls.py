@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+KEPT_DAYS: Final = 30
+"""Results are kept so long."""
+
+MAX_ROWS: Final = 500_000
+"""Results of all days; beyond that the oldest days go."""
+
+NO_TLS: Final = "starttls-not-supported"
+"""The result type of a host that does not offer TLS (RFC 8460 §4.3)."""
+
 MAX_FAILURE_ROWS: Final = 200
 """Kinds of failure counted one by one for a domain and a day; more are counted
 without hosts and reasons."""
@@ -53,6 +62,22 @@ class Counted:
 
     result: TlsResult
     sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainTls:
+    """How it went with the hosts of a domain over some days, in sessions."""
+
+    domain: str
+    sessions: int
+    encrypted: int  # as was asked
+    without: int  # TLS was not offered
+    policies: tuple[str, ...] = ()  # "tlsa", "sts"
+
+    @property
+    def failed(self) -> int:
+        """Sessions in which TLS went wrong."""
+        return self.sessions - self.encrypted - self.without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,5 +124,11 @@ class ResultStore(Protocol):
     async def results(self, day: str, domain: str) -> list[Counted]:
         """What was counted."""
 
-    async def forget_results(self, days: Sequence[tuple[str, str]]) -> None:
-        """They were reported, or nobody wanted to hear."""
+    async def note_reported(self, days: Sequence[tuple[str, str]]) -> None:
+        """Others were told, or nobody wanted to hear; the counts stay for us."""
+
+    async def outbound(self, since: str, limit: int) -> list[DomainTls]:
+        """Domains since a day, those with most trouble first, then the most."""
+
+    async def outbound_to(self, domain: str, since: str) -> list[Counted]:
+        """What came of sessions with a domain's hosts since a day, most first."""

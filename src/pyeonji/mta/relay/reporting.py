@@ -75,13 +75,20 @@ class TlsReporter:
             StorageUnavailable.
         """
         sent = 0
+        # of days that were only counted because nobody was to be told
+        old = [
+            each
+            for each in await self._store.reportable(self._schedule.due_before())
+            if self._schedule.too_old(each[0])
+        ]
+        await self._store.note_reported(old)
         identity = await self._identity()
         for day, domain in await self._store.reportable(self._schedule.due_before()):
             went = await self._report_one(day, domain, identity)
-            if went is None and not self._schedule.too_old(day):
-                continue  # tried again later
-            sent += went or 0
-            await self._store.forget_results([(day, domain)])
+            if went is None:
+                continue  # tried again later, until it is too old
+            sent += went
+            await self._store.note_reported([(day, domain)])
         return sent
 
     async def _report_one(

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from pyeonji.net.errors import TlsTrouble
-from pyeonji.storage.tls import TlsResult
+from pyeonji.storage.tls import NO_TLS, TlsResult
 
 _POLICY_FREE: Final = {
     TlsTrouble.BROKEN: "validation-failure",
-    TlsTrouble.REFUSED: "starttls-not-supported",
+    TlsTrouble.REFUSED: NO_TLS,
     TlsTrouble.EXPIRED: "certificate-expired",
     TlsTrouble.WRONG_NAME: "certificate-host-mismatch",
     TlsTrouble.UNTRUSTED: "certificate-not-trusted",

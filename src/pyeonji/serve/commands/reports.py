@@ -15,16 +15,19 @@ from pyeonji import __version__
 from pyeonji.base.errors import PermanentError
 from pyeonji.mta.reports.arf import Complaint, compose_complaint
 from pyeonji.mta.reports.letter import reports_in
+from pyeonji.net.dns import a_labels
 from pyeonji.serve.commands.context import Context, print_json, print_table
 from pyeonji.serve.report_reading import MAX_LETTER, keep_reports
 from pyeonji.storage.errors import NoSuchDomain
+from pyeonji.storage.tls import KEPT_DAYS
 
 if TYPE_CHECKING:
     from pyeonji.storage.embedded import Store
     from pyeonji.storage.reports import KeptRow, Reporter
+    from pyeonji.storage.tls import Counted, DomainTls
 
 app = typer.Typer(
-    help="Reports of others about our domains.",
+    help="Reports of others about our domains, and how TLS goes with them.",
     no_args_is_help=True,
 )
 
@@ -161,6 +164,102 @@ def tls(
             ("Sessions", "Result", "MX", "Policy"),
             ((row.count, row.outcome, row.source, row.name) for row in failed),
         )
+
+
+@app.command("outbound", epilog="Example: `pyeonji reports outbound example.net`")
+def outbound(
+    context: typer.Context,
+    domain: Annotated[
+        str, typer.Argument(help="Whose hosts; none: all domains.", show_default=False)
+    ] = "",
+    *,
+    days: Annotated[int, typer.Option(min=1, max=KEPT_DAYS, help="How far back.")] = 7,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Domains, those with most trouble first.")
+    ] = 50,
+    json: Json = False,
+) -> None:
+    """What TLS came to when we sent mail to others: seen by us, for us."""
+    kept: Context = context.obj
+    since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - (days - 1) * DAY_S))
+    if domain:
+        name = a_labels(domain)
+
+        async def look(store: Store) -> list[Counted]:
+            return await store.tls.outbound_to(name, since)
+
+        _print_outbound_to(name, days, kept.run(look), json=json)
+        return
+
+    async def work(store: Store) -> list[DomainTls]:
+        return await store.tls.outbound(since, limit)
+
+    found = kept.run(work)
+    if json:
+        print_json(
+            {
+                "days": days,
+                "domains": [{**asdict(each), "failed": each.failed} for each in found],
+            }
+        )
+        return
+    if not found:
+        print(f"no sessions with other servers in {days} days")
+        return
+    print_table(
+        ("Domain", "Sessions", "Encrypted", "No TLS", "Failed", "Policy"),
+        (
+            (
+                x.domain,
+                x.sessions,
+                x.encrypted,
+                x.without,
+                x.failed,
+                " ".join(x.policies),
+            )
+            for x in found
+        ),
+    )
+
+
+def _print_outbound_to(
+    domain: str, days: int, found: list[Counted], *, json: bool
+) -> None:
+    if json:
+        shown = {
+            "domain": domain,
+            "days": days,
+            "results": [
+                {
+                    "result": each.result.failure or "encrypted",
+                    "policy": each.result.policy.kind,
+                    "mx": each.result.mx,
+                    "address": each.result.address,
+                    "reason": each.result.reason,
+                    "sessions": each.sessions,
+                }
+                for each in found
+            ],
+        }
+        print_json(shown)
+        return
+    if not found:
+        print(f"no sessions with hosts of {domain} in {days} days")
+        return
+    print_table(
+        ("Sessions", "Result", "Policy", "MX", "Address", "Reason"),
+        (
+            (
+                each.sessions,
+                each.result.failure or "encrypted",
+                each.result.policy.kind,
+                each.result.mx,
+                each.result.address,
+                each.result.reason,
+            )
+            for each in found
+        ),
+    )
 
 
 @app.command("abuse", epilog="Example: `pyeonji reports abuse example.org`")

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pyeonji.storage.embedded.sqlite import connect, errors_named
+from pyeonji.storage.embedded.sqlite import connect, errors_named, transaction
 from pyeonji.storage.embedded.tally import Tally
 from pyeonji.storage.tls import (
+    KEPT_DAYS,
     MAX_FAILURE_ROWS,
+    MAX_ROWS,
+    NO_POLICY,
+    NO_TLS,
     Counted,
+    DomainTls,
     KeptPolicy,
     Policy,
     TlsResult,
@@ -52,6 +58,14 @@ MIGRATIONS: Final = (
         PRIMARY KEY (day, domain, policy, failure, mx, address, source)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE reported (             -- of results, which stay
+        day TEXT NOT NULL,
+        domain TEXT NOT NULL,
+        PRIMARY KEY (day, domain)
+    ) WITHOUT ROWID;
+    CREATE INDEX results_of ON results (domain, day);
+    """,
 )
 
 
@@ -63,6 +77,7 @@ class EmbeddedTlsRecords:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._database = connect(path, MIGRATIONS, synchronous="FULL", cache_kib=256)
+        self._pruned = ""  # the day when old results were dropped last
         self._results: Tally[TlsResult] = Tally(
             self._write, pool, name="tls_results", unit="sessions", retry_s=TROUBLE_S
         )
@@ -128,6 +143,10 @@ class EmbeddedTlsRecords:
         with self._lock, errors_named(), self._database as database:
             for (day, result), sessions in waiting.items():
                 _add(database, day, result, sessions)
+            today = max(day for day, _ in waiting)
+            if today != self._pruned:
+                _prune(database, today)
+                self._pruned = today
 
     async def settled(self) -> None:
         """Write now what was counted (for tests and reports)."""
@@ -138,6 +157,8 @@ class EmbeddedTlsRecords:
         return await self._in_thread(
             lambda d: d.execute(
                 "SELECT DISTINCT day, domain FROM results WHERE day < ?"
+                " AND NOT EXISTS (SELECT 1 FROM reported WHERE reported.day ="
+                " results.day AND reported.domain = results.domain)"
                 " ORDER BY day, domain",
                 (before,),
             ).fetchall()
@@ -154,13 +175,53 @@ class EmbeddedTlsRecords:
         )
         return [_counted(domain, row) for row in rows]
 
-    async def forget_results(self, days: Sequence[tuple[str, str]]) -> None:
+    async def note_reported(self, days: Sequence[tuple[str, str]]) -> None:
         """See ResultStore."""
-        await self._in_thread(
-            lambda d: d.executemany(
-                "DELETE FROM results WHERE day = ? AND domain = ?", days
-            )
+
+        def work(database: Database) -> None:
+            with transaction(database):
+                database.executemany(
+                    "INSERT OR IGNORE INTO reported VALUES (?, ?)", days
+                )
+
+        await self._in_thread(work)
+
+    async def outbound(self, since: str, limit: int) -> list[DomainTls]:
+        """See ResultStore."""
+        rows = await self._in_thread(
+            lambda d: d.execute(
+                "SELECT domain, sum(sessions) AS total,"
+                " sum(iif(failure = '', sessions, 0)) AS good,"
+                " sum(iif(failure = ?1, sessions, 0)),"
+                " group_concat(DISTINCT json_extract(policy, '$[0]'))"
+                " FROM results WHERE day >= ?2 GROUP BY domain"
+                " ORDER BY total - good DESC, total DESC, domain LIMIT ?3",
+                (NO_TLS, since, limit),
+            ).fetchall()
         )
+        return [
+            DomainTls(
+                domain=row[0],
+                sessions=row[1],
+                encrypted=row[2],
+                without=row[3],
+                policies=tuple(sorted({*row[4].split(",")} - {NO_POLICY.kind})),
+            )
+            for row in rows
+        ]
+
+    async def outbound_to(self, domain: str, since: str) -> list[Counted]:
+        """See ResultStore."""
+        rows = await self._in_thread(
+            lambda d: d.execute(
+                "SELECT policy, failure, mx, address, source, max(reason),"
+                " sum(sessions) AS total FROM results WHERE domain = ? AND day >= ?"
+                " GROUP BY policy, failure, mx, address, source"
+                " ORDER BY total DESC LIMIT ?",
+                (domain, since, MAX_FAILURE_ROWS),
+            ).fetchall()
+        )
+        return [_counted(domain, row) for row in rows]
 
 
 _POLICY: Final = "SELECT domain, id, octets, fetched_at, max_age FROM policies "
@@ -170,6 +231,25 @@ def _kept(row: tuple[Any, ...]) -> KeptPolicy:
     return KeptPolicy(
         domain=row[0], id=row[1], octets=row[2], fetched_at=row[3], max_age_s=row[4]
     )
+
+
+def _prune(database: Database, today: str) -> None:
+    """Forget old days, and the oldest of too many results."""
+    last = date.fromisoformat(today)
+    oldest = last - timedelta(days=KEPT_DAYS)
+    (count,) = database.execute("SELECT count(*) FROM results").fetchone()
+    if count > MAX_ROWS:
+        # the day of the first result that is not one too many
+        (day,) = database.execute(
+            "SELECT day FROM results ORDER BY day LIMIT 1 OFFSET ?", (count - MAX_ROWS,)
+        ).fetchone()
+        # today's are still to be reported
+        oldest = min(max(oldest, date.fromisoformat(day) + timedelta(days=1)), last)
+    for table in ("results", "reported"):
+        database.execute(
+            f"DELETE FROM {table} WHERE day < ?",  # noqa: S608 - fixed names
+            (oldest.isoformat(),),
+        )
 
 
 def _add(database: Database, day: str, result: TlsResult, sessions: int) -> None:
