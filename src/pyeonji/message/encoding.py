@@ -14,6 +14,7 @@ _BASE64_TABLE: Final = bytes(
     if not (chr(b).isascii() and (chr(b).isalnum() or b in b"+/="))
 )
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+_ODD = re.compile(rb"=(?:[= \t]|\r(?!\n))")
 _SOFT_BREAK_PADDED = re.compile(rb"=[ \t]+(?=\r?\n)")
 _LONE_CR_BREAK = re.compile(rb"=(?=\r(?!\n))")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
@@ -87,15 +88,14 @@ def _decode_broken_base64(octets: bytes) -> bytes:
 
 def decode_quoted_printable(octets: bytes) -> bytes:
     """Quoted-printable (RFC 2045 §6.7); an `=` that encodes nothing stays."""
+    if _ODD.search(octets) is None:
+        return binascii.a2b_qp(octets)
     if b"==" in octets:
         # binascii would swallow one of the two
         unbroken = _SOFT_BREAK.sub(b"", octets)
         return _HEX.sub(lambda m: bytes((int(m[1], 16),)), unbroken)
-    if b"= " in octets or b"=\t" in octets:
-        octets = _SOFT_BREAK_PADDED.sub(b"=", octets)
-    if b"\r" in octets:
-        octets = _LONE_CR_BREAK.sub(b"=3D", octets)
-    return binascii.a2b_qp(octets)
+    octets = _SOFT_BREAK_PADDED.sub(b"=", octets)
+    return binascii.a2b_qp(_LONE_CR_BREAK.sub(b"=3D", octets))
 
 
 def decode_uuencode(octets: bytes) -> bytes:

@@ -70,7 +70,7 @@ class Header:
         self.start = start
         self._fields: list[Field] | None = None
         by_name: dict[bytes, list[bytes]] = {}
-        for name, value in _pairs(octets):
+        for name, value in pairs_of(octets):
             key = name.lower()
             if key in by_name:
                 by_name[key].append(value)
@@ -135,7 +135,7 @@ class Header:
         return list(islice(found, MAX_HEADER_FIELDS))
 
 
-def _pairs(octets: bytes) -> Iterable[tuple[bytes, bytes]]:
+def pairs_of(octets: bytes) -> Iterable[tuple[bytes, bytes]]:
     """Names and values, MAX_HEADER_FIELDS at most; stray lines have no name."""
     if len(octets) <= _AT_ONCE:
         return FIELD.findall(octets)[:MAX_HEADER_FIELDS]

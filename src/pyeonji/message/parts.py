@@ -112,6 +112,19 @@ class PartMap:
         """All part numbers in order, "" first."""
         return self._flat[1::_WIDTH]
 
+    def spans(self) -> list[tuple[bool, int, int, int]] | None:
+        """Of each part: whether it is a leaf, where header, body and end are.
+
+        None where there are messages inside, whose headers this does not tell.
+        """
+        flat = self._flat
+        kinds = flat[2::_WIDTH]
+        if _MESSAGE in kinds:
+            return None
+        leaves = [kind == _LEAF for kind in kinds]
+        starts, bodies, ends = flat[3::_WIDTH], flat[4::_WIDTH], flat[5::_WIDTH]
+        return list(zip(leaves, starts, bodies, ends, strict=True))
+
     def _find(self, path: str) -> int | None:
         if path == "":
             return 1

@@ -203,6 +203,24 @@ def scan(
     return _Scanner(octets, limits, all_lines=all_lines).run()
 
 
+def part_of_header(octets: bytes) -> Part:
+    """A part as its header alone tells: type, encoding, charset, file name."""
+    part = _headed(Header(octets[: LIMITS.header_octets]), 0, len(octets))
+    _Scanner(octets, LIMITS, all_lines=False).classify(part, digest=False)
+    return part
+
+
+def _headed(header: Header, start: int, end: int) -> Part:
+    return Part(
+        path="",
+        header=header,
+        header_start=start,
+        body_start=end,
+        body_end=end,
+        content_type=_PLAIN_TEXT,
+    )
+
+
 class _Level:
     """An open multipart: what its delimiter lines look like, and the next one."""
 
@@ -335,14 +353,7 @@ class _Scanner:
     def read_header(self, start: int) -> Part:
         end, oddity = self.header_end(start)
         most = min(end, start + self.limits.header_octets)
-        part = Part(
-            path="",
-            header=Header(bytes(self.octets[start:most]), start),
-            header_start=start,
-            body_start=end,
-            body_end=end,
-            content_type=_PLAIN_TEXT,
-        )
+        part = _headed(Header(bytes(self.octets[start:most]), start), start, end)
         self.parts.append(part)
         if oddity:
             note(part, oddity, end)

@@ -36,7 +36,7 @@ MAX_HTML_CHARACTERS: Final = 4 * 1024 * 1024
 MAX_HTML_DEPTH: Final = 2000
 """The same for deeper nesting: parsing takes time by the square of the depth."""
 
-_HTML_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
+HTML_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _DEPTH_STEP: Final = 4096
 # what begins a new line or cell; all else stands inside a line, and perhaps
 # inside a word
@@ -68,6 +68,21 @@ def normalise(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def storable(text: str) -> str:
+    """A text that can be written as UTF-8; half surrogates become "?"."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def field_text(name: str, decoded: str) -> str:
+    """A header field as it is searched: name and value on one line, normalised."""
+    return f"{name.lower()}:{normalise(one_line(decoded))}"
+
+
+def one_line(text: str) -> str:
+    """A text without line ends, as header fields are compared."""
+    return text.replace("\r", "").replace("\n", " ")
 
 
 def part_octets(octets: Octets, part: Part, limit: int | None = None) -> bytes:
@@ -128,7 +143,7 @@ def searchable(octets: Octets, root: Part | None = None) -> SearchText:
             content = part_octets(octets, part, left)
             left -= part.size_octets
             text = decode_text(content, part.charset).text
-            if part.type in _HTML_TYPES:
+            if part.type in HTML_TYPES:
                 # lines end where the window does, not where the document's do
                 text = " ".join(html_text(text).split())
             bodies.append(text)
@@ -143,7 +158,7 @@ def preview(octets: Octets, root: Part) -> str:
     part = _preview_part(root)
     if part is None:
         return ""
-    html = part.type in _HTML_TYPES
+    html = part.type in HTML_TYPES
     limit = MAX_PREVIEW_HTML_OCTETS if html else MAX_PREVIEW_OCTETS
     content = part_octets(octets, part, limit)
     if part.size_octets > limit:

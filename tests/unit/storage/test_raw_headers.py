@@ -13,10 +13,10 @@ from tests.contracts.engines import Engine, World, new_message
 from pyeonji.base.clock import SystemClock
 from pyeonji.message.fields import common_fields
 from pyeonji.message.prepare import prepare
-from pyeonji.message.text import normalise
+from pyeonji.message.text import normalise, one_line, storable
 from pyeonji.storage import query as q
 from pyeonji.storage.embedded.rawheaders import RawHeaders
-from pyeonji.storage.embedded.texts import has_field, kept, one_line, texts_of
+from pyeonji.storage.embedded.texts import has_field, texts_of
 
 VALUES = st.sampled_from(
     [
@@ -53,7 +53,7 @@ def test_headers_as_they_are_say_what_texts_say(
         kept_fields = (number, common_fields(header))
         connection.execute("INSERT INTO fields VALUES (?, ?)", kept_fields)
         connection.execute("INSERT INTO heads VALUES (?, ?)", (number, header))
-    wanted = kept(normalise(one_line(text)))
+    wanted = storable(normalise(one_line(text)))
 
     raw = RawHeaders(connection, list(range(len(headers))))  # type: ignore[arg-type]
 

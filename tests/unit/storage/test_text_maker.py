@@ -17,9 +17,10 @@ from tests.contracts.engines import Engine, World, letter, new_message
 from pyeonji.base.clock import SystemClock
 from pyeonji.base.ids import MailboxId
 from pyeonji.storage import query as q
-from pyeonji.storage.embedded import store, texts
+from pyeonji.storage.embedded import searching, store, texts
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
 from pyeonji.storage.embedded.textmaker import TextMaker
+from pyeonji.storage.mailboxes import SEEN, FlagChange
 
 NUMBER = 130
 HELD = 26
@@ -40,7 +41,15 @@ async def filled(world: World, number: int = NUMBER) -> MailboxId:
 
 
 async def found(world: World, mailbox: MailboxId, text: str = "quince") -> int:
-    return len(await world.mail.search(mailbox, q.BodyContains(text=text)))
+    """How many hold it; so many texts are looked for that they are made first."""
+    nowhere = (f"{text}nowhere{n}" for n in range(searching.MAX_RAW))
+    texts = (text, *nowhere)
+    query = q.Or(tuple(q.BodyContains(text=each) for each in texts))
+    return len(await world.mail.search(mailbox, query))
+
+
+async def found_as_it_is(world: World, mailbox: MailboxId) -> int:
+    return len(await world.mail.search(mailbox, q.BodyContains(text="quince")))
 
 
 def makers(world: World) -> tuple[TextMaker, TextMaker]:
@@ -75,6 +84,57 @@ def test_few_texts_are_made_here(engine: Engine) -> None:
 
         assert await found(world, inbox) == texts.FEW // 5
         assert not any(maker.running for maker in makers(world))
+
+    engine.run(scenario)
+
+
+def test_one_text_needs_no_texts_made(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But then they are made, though the account is never quiet."""
+    monkeypatch.setattr(store, "TEND_S", 0.02)
+    count = "SELECT count(*) FROM texts"
+
+    async def scenario(world: World) -> None:
+        inbox = await filled(world, 60)
+        file = world.mail.file
+        writing = asyncio.ensure_future(keep_writing(world, inbox))
+        assert await found_as_it_is(world, inbox) == 12
+        asked, _ = makers(world)
+        assert not asked.running
+
+        await until(lambda: file.reader.execute(count).get >= 60)
+        writing.cancel()
+        assert await found_as_it_is(world, inbox) == 12
+
+    engine.run(scenario)
+
+
+async def keep_writing(world: World, mailbox: MailboxId) -> None:
+    while True:
+        for change in (FlagChange.ADD, FlagChange.REMOVE):
+            await world.mail.store_flags(mailbox, [(1, 1)], change, SEEN)
+
+
+def test_gaps_are_filled(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts of an older mailbox, where those of a newer one were made first."""
+    monkeypatch.setattr(store, "TEND_S", 0.02)
+    count = "SELECT count(*) FROM texts"
+
+    async def scenario(world: World) -> None:
+        file = world.mail.file
+        file._making_texts = True  # nobody makes them for now
+        inbox = await filled(world, 30)
+        newer = (await world.mail.create("newer")).id
+        await world.mail.append(newer, [new_message(letter(1, "quince"))])
+        assert await found(world, newer) == 1
+        assert file.reader.execute(count).get == 1
+        file._making_texts = False
+
+        assert await found_as_it_is(world, inbox) == 6
+        await until(lambda: file.reader.execute(count).get == 31)
+        assert await found_as_it_is(world, inbox) == 6
+        assert file.texts_until
 
     engine.run(scenario)
 

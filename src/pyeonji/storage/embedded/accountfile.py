@@ -34,9 +34,9 @@ from pyeonji.storage.embedded.sqlite import (
 from pyeonji.storage.embedded.textmaker import Makers
 from pyeonji.storage.embedded.texts import (
     Made,
-    came_last,
     keep_texts,
     make_texts,
+    without_texts,
 )
 from pyeonji.storage.embedded.threads import AnyFuture, Mailbag, Pool, resolve
 from pyeonji.storage.errors import StorageUnavailable
@@ -126,6 +126,8 @@ class AccountFile:
         self._submitted = 0
         self._tended = 0
         self._textless = True  # look once after opening
+        self._texts_wanted = False  # a search had to do without
+        self._texts_after: int | None = None  # message; None: those that came last
         self._making_texts = False
         self._resting = False
         self._shop = shop
@@ -185,7 +187,7 @@ class AccountFile:
 
         It gives up its writing connection and the pages that it has in memory.
         """
-        if self._submitted != self._tended:
+        if self._submitted != self._tended and not self._texts_wanted:
             self._tended = self._submitted
             return
         if self._making_texts:
@@ -202,6 +204,12 @@ class AccountFile:
             self._busy = self._resting = True
         self.reader.execute("PRAGMA shrink_memory")
         self._shop.tidiers.put(self._work)
+
+    def want_texts(self, first: int) -> None:
+        """Have texts made soon, quiet or not, from a message on (a search thread)."""
+        before = self._texts_after
+        self._texts_after = first - 1 if before is None else min(first - 1, before)
+        self._texts_wanted = self._textless = True
 
     def give_back(self, connection: Database) -> None:
         """Keep a connection for the next search (a search thread)."""
@@ -229,7 +237,8 @@ class AccountFile:
                 more = self._make_some_texts()
         except StorageUnavailable:
             self._textless = False
-        if more and self._submitted == self._tended:
+        self._texts_wanted &= more
+        if more and (self._texts_wanted or self._submitted == self._tended):
             self._shop.indexers.put(self._make_texts)
         else:
             self._making_texts = False
@@ -239,7 +248,9 @@ class AccountFile:
         connection = self._connect(READER_CACHE_KIB, MMAP_OCTETS)
         try:
             self._textless = False  # what comes from now on says so again
-            lacking, more = came_last(connection, TEXTS_WHEN_QUIET, OCTETS_WHEN_QUIET)
+            lacking, more = without_texts(
+                connection, self._texts_after, TEXTS_WHEN_QUIET, OCTETS_WHEN_QUIET
+            )
             makers = self._shop.makers
             made: list[Made] = []
             if more or makers.background.running:
@@ -251,6 +262,8 @@ class AccountFile:
         for each in made:
             if not self._write_texts(each):
                 return False
+        if self._texts_after is not None:
+            self._texts_after = lacking[-1] if more else None
         self._textless |= more
         return more
 

@@ -1,24 +1,26 @@
 """Searching a mailbox: the query as SQL, over normalised texts made when needed.
 
 A query that looks at flags, dates, sizes and numbers is answered on the loop.
-One that looks at texts runs in a thread with a connection of its own; before
-it, messages without a row in `texts` get one, or where headers are enough, these
-are looked at. The index of words says which texts need to be looked at.
+One that looks at texts runs in a thread with a connection of its own. The index
+of words says which texts need to be looked at; messages without a row in `texts`
+are looked at themselves, or get one where a query has many texts to look for.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import json
 
-from pyeonji.message.text import normalise
+from pyeonji.message.text import normalise, one_line, storable
 from pyeonji.storage import query as q
 from pyeonji.storage.embedded import marks, reading
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
 from pyeonji.storage.embedded.rawheaders import RawHeaders
+from pyeonji.storage.embedded.rawtexts import RawTexts
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
@@ -28,9 +30,7 @@ from pyeonji.storage.embedded.sqlite import (
 from pyeonji.storage.embedded.texts import (
     complete_texts,
     has_field,
-    kept,
     lacking,
-    one_line,
 )
 from pyeonji.storage.embedded.wordindex import Index, either
 from pyeonji.storage.entries import MAX_UID
@@ -50,12 +50,24 @@ MAX_INLINE: Final = 20_000
 MAX_DEPTH: Final = 50
 """Of a query, as SQL can take it; a deeper one matches nothing."""
 
+MAX_RAW: Final = 4
+"""Texts of a query that are looked for in messages without texts; for more of
+them, texts are made first."""
+
 _NAMED: Final = "e.message IN (SELECT rowid FROM words WHERE words MATCH ?)"
 
 _TEXT: Final = "(SELECT {} FROM texts t WHERE t.message = e.message)"
 """Only those entries' texts are read for which nothing before has decided."""
 
 _ADDRESS_FIELDS: Final = frozenset({"from", "to", "cc", "bcc"})
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Messages without texts."""
+
+    headers: RawHeaders
+    texts: RawTexts
 
 
 class Condition:
@@ -65,14 +77,14 @@ class Condition:
         self,
         query: q.Query,
         index: Index | None = None,
-        raw: RawHeaders | None = None,
+        raw: Raw | None = None,
     ) -> None:
         self.query = query
         self._raw = raw
         self.bindings: list[Any] = []
         self._index = index
         self.texts = False
-        self.bodies = False
+        self.bodies = 0  # texts looked for in more than headers
         self.wide = False
         self.marks = False
         self._depth = 0
@@ -192,7 +204,6 @@ class Condition:
     def _text(self, text: str, column: str, test: str, *bindings: str) -> str:
         """A test of texts, for those messages that the index names."""
         self.texts = True
-        self.bodies |= column != "header"
         if self._index is None:
             return self._bind(test, *bindings)
         match = self._index.match(text, column)
@@ -210,14 +221,26 @@ class Condition:
         return f"({' OR '.join(parts) or '0'})"
 
     def _field(self, name: str, text: str) -> str:
-        name, text = name.lower(), kept(normalise(one_line(text)))
+        name, text = name.lower(), storable(normalise(one_line(text)))
         test = _TEXT.format("has_field(t.header, ?, ?)")
         made = self._text(text, "header", test, name, text)
         if self._raw is None:
             return made
-        found = json.encode(self._raw.holding(name, text)).decode()
+        return self._or_of(made, self._raw.headers.holding(name, text))
+
+    def _or_of(self, made: str, messages: list[int]) -> str:
+        """What texts say, or that it is one of the messages without them."""
+        found = json.encode(messages).decode()
         others = self._bind("e.message IN (SELECT value FROM json_each(?))", found)
         return f"(coalesce({made}, 0) OR {others})"
+
+    def _whole(self, text: str, column: str, test: str, *bindings: str) -> str:
+        self.bodies += 1
+        made = self._text(text, column, test, *bindings)
+        if self._raw is None:
+            return made
+        header = column != "body"
+        return self._or_of(made, self._raw.texts.holding(text, header=header))
 
     @_sql.register
     def _(self, query: q.HeaderContains) -> str:
@@ -235,14 +258,14 @@ class Condition:
 
     @_sql.register
     def _(self, query: q.BodyContains) -> str:
-        text = kept(normalise(query.text))
-        return self._text(text, "body", _TEXT.format("holds(t.body, ?)"), text)
+        text = storable(normalise(query.text))
+        return self._whole(text, "body", _TEXT.format("holds(t.body, ?)"), text)
 
     @_sql.register
     def _(self, query: q.TextContains) -> str:
-        text = kept(normalise(query.text))
+        text = storable(normalise(query.text))
         test = _TEXT.format("holds(t.header, ?) OR holds(t.body, ?)")
-        return self._text(text, "", test, text, text)
+        return self._whole(text, "", f"({test})", text, text)
 
 
 def holds(text: str, part: str) -> bool:
@@ -344,14 +367,18 @@ def _search(
         with errors_named():
             if condition.texts:
                 raw = None
-                if condition.bodies:
+                if condition.bodies > MAX_RAW:
                     complete_texts(
                         connection,
                         *(file.path, file.blobs, mailbox_id, file.texts_until),
                         makers.asked,
                     )
                 elif left := lacking(connection, mailbox_id, file.texts_until):
-                    raw = RawHeaders(connection, left)
+                    file.want_texts(min(left))
+                    raw = Raw(
+                        RawHeaders(connection, left),
+                        RawTexts(connection, file.blobs, left),
+                    )
                 condition = Condition(condition.query, Index(connection), raw)
             found = _find(connection, mailbox_id, condition)
     except BaseException:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import json
 
-from pyeonji.message.text import normalise, searchable
+from pyeonji.message.text import field_text, normalise, searchable, storable
 from pyeonji.storage.embedded import reading
 from pyeonji.storage.embedded.sqlite import Database, one, transaction
 from pyeonji.storage.embedded.wordindex import keep_letters, words_of
@@ -34,11 +34,6 @@ FIELD: Final = "\n\x00"
 
 Made = tuple[list[tuple[int, str, str, str, str]], list[str]]
 """Message, header, body, words of the header and of the body; words of letters."""
-
-
-def one_line(text: str) -> str:
-    """A text without line ends, as header fields are compared."""
-    return text.replace("\r", "").replace("\n", " ")
 
 
 def complete_texts(
@@ -95,22 +90,28 @@ def _lacking(connection: Database, mailbox_id: int, first: int) -> list[int]:
     )
 
 
-def came_last(connection: Database, number: int, octets: int) -> tuple[list[int], bool]:
-    """The first of the messages that came since texts were made, in any mailbox.
+def without_texts(
+    connection: Database, after: int | None, number: int, octets: int
+) -> tuple[list[int], bool]:
+    """The first of the messages, in any mailbox, that lack texts.
 
     Args:
         connection: of the account.
+        after: only messages behind this one; None: only those that came since
+            texts were made.
         number: of messages, at most.
         octets: of all of them, at most; one is there however large.
 
     Returns:
         The messages, and whether there are more.
     """
-    last = one(connection, "SELECT max(message) FROM texts")[0] or 0
+    if after is None:
+        after = one(connection, "SELECT max(message) FROM texts")[0] or 0
     rows = connection.execute(
         "SELECT m.id, m.size FROM messages m CROSS JOIN heads h ON h.message = m.id"
-        " CROSS JOIN bodies b ON b.message = m.id WHERE m.id > ? LIMIT ?",
-        (last, number + 1),
+        " CROSS JOIN bodies b ON b.message = m.id WHERE m.id > ? AND NOT EXISTS"
+        " (SELECT 1 FROM texts t WHERE t.message = m.id) LIMIT ?",
+        (after, number + 1),
     ).fetchall()
     found: list[int] = []
     for message, size in rows[:number]:
@@ -167,7 +168,7 @@ def keep_texts(connection: Database, made: Made) -> None:
 def texts_of(octets: bytes) -> tuple[str, str]:
     """Header and body text of a message, as they are searched."""
     found = searchable(octets)
-    return _header_text(found.headers), kept(normalise(found.body))
+    return _header_text(found.headers), storable(normalise(found.body))
 
 
 def header_text(fields: Iterable[Field]) -> str:
@@ -176,10 +177,8 @@ def header_text(fields: Iterable[Field]) -> str:
 
 
 def _header_text(fields: Iterable[tuple[str, str]]) -> str:
-    header = "".join(
-        f"{FIELD}{name.lower()}:{normalise(one_line(value))}" for name, value in fields
-    )
-    return kept(header)
+    header = "".join(FIELD + field_text(name, value) for name, value in fields)
+    return storable(header)
 
 
 def has_field(header: str, name: str, text: str) -> bool:
@@ -193,8 +192,3 @@ def has_field(header: str, name: str, text: str) -> bool:
             return True
         at = header.find(start, value)
     return False
-
-
-def kept(text: str) -> str:
-    """A text that SQLite can keep."""
-    return text.encode("utf-8", "replace").decode()
