@@ -345,7 +345,14 @@ def test_recent_is_claimed_once(engine: Engine) -> None:
         assert await w.mail.claim_recent(box) == 1
         assert await w.mail.claim_recent(box) == 4
         await w.mail.append(box, [new_message(letter())])
-        assert await w.mail.claim_recent(box) == 4
+        assert (await w.mail.opened(box)).first_recent == 4
+        assert (await w.mail.opened(box, claim=True)).first_recent == 4
+        assert (await w.mail.opened(box)).first_recent == 5
+        assert (await w.mail.opened(box, claim=True)).first_recent == 5
+        await w.mail.store_flags(box, [(1, 1)], FlagChange.ADD, SEEN)  # written by now
+        assert (await w.mail.opened(box)).first_recent == 5
+        opened = await w.mail.opened(box, unseen=False)
+        assert (opened.runs, opened.first_unseen) == ([(1, 4)], None)
 
     engine.run(test)
 

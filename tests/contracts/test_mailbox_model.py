@@ -159,13 +159,13 @@ class MailboxModel(RuleBasedStateMachine):
 
     @rule(box=BOXES)
     def select(self, box: int) -> None:
-        runs = self.run(self.mail.uid_runs(self.ids[box]))
+        opened = self.run(self.mail.opened(self.ids[box]))
+        runs = opened.runs
         uids = [uid for first, last in runs for uid in range(first, last + 1)]
         assert uids == sorted(self.entries[box])
         assert all(a[1] + 1 < b[0] for a, b in pairwise(runs))
         unseen = [u for u in uids if not self.entries[box][u][0] & SEEN]
-        found = self.run(self.mail.first_unseen(self.ids[box]))
-        assert found == (unseen[0] if unseen else None)
+        assert opened.first_unseen == (unseen[0] if unseen else None)
 
     @invariant()
     def counters_agree(self) -> None:

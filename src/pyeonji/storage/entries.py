@@ -140,6 +140,15 @@ class Settable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What SELECT needs of a mailbox, all of one moment."""
+
+    runs: list[tuple[Uid, Uid]]  # first and last uids, ascending, not touching
+    first_recent: Uid
+    first_unseen: Uid | None  # None also where it was not looked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlagsStored:
     """What a change of flags did; entries that changed as columns, ascending."""
 

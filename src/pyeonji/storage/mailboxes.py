@@ -33,6 +33,7 @@ from pyeonji.storage.entries import (
     FlagsStored,
     Mailbox,
     NewMessage,
+    Opened,
     Quota,
     Row,
     Settable,
@@ -71,6 +72,7 @@ __all__ = [
     "MailStore",
     "Mailbox",
     "NewMessage",
+    "Opened",
     "Quota",
     "Row",
     "Settable",
@@ -169,15 +171,15 @@ class AccountStore(Protocol):
     async def uids(self, mailbox_id: MailboxId) -> list[Uid]:
         """All uids, ascending: position + 1 is the sequence number."""
 
-    async def uid_runs(self, mailbox_id: MailboxId) -> list[tuple[Uid, Uid]]:
-        """The same as runs, first and last; the cost goes with their number.
+    async def opened(
+        self, mailbox_id: MailboxId, *, claim: bool = False, unseen: bool = True
+    ) -> Opened:
+        """What SELECT needs, of one moment; its cost goes with the number of runs.
 
-        Raises:
-            NoSuchMailbox.
-        """
-
-    async def first_unseen(self, mailbox_id: MailboxId) -> Uid | None:
-        r"""The first uid without \\Seen; quick when asked again.
+        Args:
+            mailbox_id: which one.
+            claim: as `claim_recent` does.
+            unseen: look for the first unseen one (quick when asked again).
 
         Raises:
             NoSuchMailbox.

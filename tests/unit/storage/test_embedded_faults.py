@@ -309,10 +309,10 @@ def test_the_first_unseen_far_behind(
             seen = [(1, first - 1)] if first > 1 else [(31, 31)]
             await mail.store_flags(box, seen, FlagChange.ADD, 1)
             mail._runs = runs.Runs(mail.file.reader)
-            assert await mail.first_unseen(box) == first
-            assert await mail.first_unseen(box) == first
+            assert (await mail.opened(box)).first_unseen == first
+            assert (await mail.opened(box)).first_unseen == first
         await mail.store_flags(box, [(7, 7)], FlagChange.REMOVE, 1)
-        assert await mail.first_unseen(box) == 7
+        assert (await mail.opened(box)).first_unseen == 7
 
     run(tmp_path, test)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pyeonji.mra.imap.session import Session
     from pyeonji.protocol.imap import commands
-    from pyeonji.storage.mailboxes import Mailbox
+    from pyeonji.storage.mailboxes import Mailbox, Opened
 
 
 async def select(session: Session, command: commands.Select) -> None:
@@ -38,23 +38,24 @@ async def select(session: Session, command: commands.Select) -> None:
     account, mailbox = place.account, place.mailbox
     read_only = command.read_only or not WRITING & set(place.rights)
     # the row before the uids: what comes in between is told as a change
-    uids = UidMap.of_runs(await account.uid_runs(mailbox.id))
+    opened = await account.opened(
+        mailbox.id,
+        claim=not read_only and not enabled.rev2,
+        unseen=not enabled.rev2 and not enabled.uid_only,
+    )
     selected = Selected(
         account,
         mailbox,
-        uids,
+        UidMap.of_runs(opened.runs),
         read_only=read_only,
         enabled=enabled,
         rights=place.rights,
     )
     selected.name = place.name  # as this user writes it
     if not enabled.rev2:
-        first_recent = mailbox.first_recent
-        if not read_only:
-            first_recent = await account.claim_recent(mailbox.id)
-        selected.add_recent(first_recent, selected.view.last)
+        selected.add_recent(opened.first_recent, selected.view.last)
     session.select(selected)
-    session.write(await _description(session, selected, mailbox))
+    session.write(_description(session, selected, mailbox, opened))
     if enabled.rev2:
         session.write(_name_line(session, command.mailbox, place.name))
     if command.resync is not None:
@@ -75,13 +76,15 @@ def _name_line(session: Session, asked: str, name: str) -> bytes:
     return line + b"\r\n"
 
 
-async def _description(session: Session, selected: Selected, mailbox: Mailbox) -> bytes:
+def _description(
+    session: Session, selected: Selected, mailbox: Mailbox, opened: Opened
+) -> bytes:
     enabled = session.enabled
     lines = [selected.flags_response(), b"* %d EXISTS\r\n" % len(selected.view)]
     if not enabled.rev2:
         lines.append(b"* %d RECENT\r\n" % selected.recent_count())
     if not enabled.rev2 and not enabled.uid_only:  # it is a sequence number
-        unseen = await _first_unseen(selected, mailbox)
+        unseen = selected.view.number(opened.first_unseen or 0)
         if unseen:
             lines.append(b"* OK [UNSEEN %d] First unseen.\r\n" % unseen)
     if selected.read_only:
@@ -98,16 +101,6 @@ async def _description(session: Session, selected: Selected, mailbox: Mailbox) -
     lines.append(b"* OK [MAILBOXID (%b)] This one.\r\n" % object_id)  # RFC 8474 §4.2
     lines.append(b"* OK [HIGHESTMODSEQ %d] So far.\r\n" % selected.since)
     return b"".join(lines)
-
-
-async def _first_unseen(selected: Selected, mailbox: Mailbox) -> int:
-    r"""Sequence number of the first message without \Seen, 0 if there is none."""
-    if not mailbox.unseen:
-        return 0
-    if mailbox.unseen == mailbox.exists:
-        return 1 if len(selected.view) else 0
-    found = await selected.account.first_unseen(mailbox.id)
-    return selected.view.number(found) if found else 0
 
 
 async def close(session: Session, command: commands.Close) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from pyeonji.storage.mailboxes import Usage
 from pyeonji.storage.names import mailbox_name
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Callable, Mapping, Sequence
 
     from pyeonji.base.ids import AccountId, MailboxId, ModSeq
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
         FlagsStored,
         Mailbox,
         NewMessage,
+        Opened,
         Quota,
         Row,
         Settable,
@@ -64,6 +67,7 @@ class EmbeddedAccount:
         self._runs = Runs(file.reader)
         self._notices = notices
         self._searcher = searcher
+        self._claimed: dict[MailboxId, int] = {}  # first uids of the next to come
         self._finalizer = weakref.finalize(self, file.close)
 
     # -- the list of mailboxes
@@ -170,17 +174,22 @@ class EmbeddedAccount:
             loaded = marks.load(self._reader, mailbox_id, [(1, MAX_UID)])
         return list(map(Uid, loaded.uids))
 
-    async def uid_runs(self, mailbox_id: MailboxId) -> list[tuple[Uid, Uid]]:
+    async def opened(
+        self, mailbox_id: MailboxId, *, claim: bool = False, unseen: bool = True
+    ) -> Opened:
         """See AccountStore."""
         with errors_named():
-            runs: Any = self._runs.uid_runs(mailbox_id)
-        return runs  # type: ignore[no-any-return]
-
-    async def first_unseen(self, mailbox_id: MailboxId) -> Uid | None:
-        """See AccountStore."""
-        with errors_named():
-            uid: Any = self._runs.first_unseen(mailbox_id)
-        return uid  # type: ignore[no-any-return]
+            opened, uid_next = self._runs.opened(mailbox_id, look=unseen)
+        first = opened.first_recent
+        if claim:
+            first = self._claim(mailbox_id, first, uid_next)
+        else:
+            first = Uid(max(first, self._claimed.get(mailbox_id, 0)))
+        return (
+            opened
+            if first == opened.first_recent
+            else replace(opened, first_recent=first)
+        )
 
     async def select(
         self, mailbox_id: MailboxId, ranges: UidRanges, columns: Sequence[Column]
@@ -402,19 +411,38 @@ class EmbeddedAccount:
 
     async def claim_recent(self, mailbox_id: MailboxId) -> Uid:
         """See AccountStore; writes only where something is recent."""
-        row = one(
-            self._reader,
-            "SELECT first_recent, uid_next FROM mailboxes WHERE id = ? AND selectable",
-            (mailbox_id,),
-        )
+        with errors_named():
+            row = one(
+                self._reader,
+                "SELECT first_recent, uid_next FROM mailboxes"
+                " WHERE id = ? AND selectable",
+                (mailbox_id,),
+            )
         if row is None:
             raise NoSuchMailbox(str(mailbox_id))
-        if row[0] == row[1]:
-            return row[0]  # type: ignore[no-any-return]
-        first: Uid = await self.file.submit(
-            lambda ledger: writing.claim_recent(ledger, mailbox_id), stable=False
-        )
-        return first
+        return self._claim(mailbox_id, *row)
+
+    def _claim(self, mailbox_id: MailboxId, first: int, uid_next: int) -> Uid:
+        r"""Take what is recent, for the first session of this process that asks.
+
+        It is written later, for nothing rests on it: where two processes ask at
+        the same time, it is recent to both, as it should be (RFC 3501 §2.3.2).
+        """
+        first = max(first, self._claimed.get(mailbox_id, 0))
+        if first < uid_next:
+            self._claimed[mailbox_id] = uid_next
+            written = self.file.submit(
+                lambda ledger: writing.claim_recent(ledger, mailbox_id, uid_next),
+                stable=False,
+            )
+            written.add_done_callback(partial(self._claim_written, mailbox_id))
+        return Uid(first)
+
+    def _claim_written(self, mailbox_id: MailboxId, written: Future[Any]) -> None:
+        """The file says it now; or, where it could not be written, nobody does."""
+        self._claimed.pop(mailbox_id, None)
+        if not written.cancelled():
+            written.exception()
 
     async def sync(self) -> None:
         """See AccountStore."""

@@ -48,13 +48,17 @@ class _Watched:
     def refresh(self) -> tuple[set[int], bool]:
         """Mailboxes that changed since the last time, and whether the list did."""
         reader = self.account.file.reader
-        version = data_version(reader)
-        if version == self.version:
-            return set(), False
-        self.version = version
-        old, was = self.state, self.list_changes
-        self.state = {row[0]: row[1:] for row in reader.execute(_STATE)}
-        (self.list_changes,) = one(reader, "SELECT list_changes FROM account")
+        reader.execute("BEGIN")  # version and state of one moment
+        try:
+            version = data_version(reader)
+            if version == self.version:
+                return set(), False
+            self.version = version
+            old, was = self.state, self.list_changes
+            self.state = {row[0]: row[1:] for row in reader.execute(_STATE)}
+            (self.list_changes,) = one(reader, "SELECT list_changes FROM account")
+        finally:
+            reader.execute("COMMIT")
         changed = {
             number
             for number, row in self.state.items()
@@ -116,17 +120,20 @@ class Notices:
             self._timer = self._loop.call_later(POLL_S, self._poll)
 
         def end() -> None:
+            # what is known of the account is kept until the next look: mostly the
+            # same client selects the next mailbox
             if told in watched.told:
                 watched.told.remove(told)
-            if not watched.told and self._watched.get(account.id) is watched:
-                del self._watched[account.id]
 
         return end
 
     def _poll(self) -> None:
         self._timer = None
-        for watched in tuple(self._watched.values()):
-            self._look(watched)
+        for account_id, watched in tuple(self._watched.items()):
+            if watched.told:
+                self._look(watched)
+            else:
+                del self._watched[account_id]
         if self._watched:
             self._timer = self._loop.call_later(POLL_S, self._poll)
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pyeonji.base.ids import Uid
 from pyeonji.storage.embedded import marks, reading
 from pyeonji.storage.embedded.ledger import consecutive
 from pyeonji.storage.embedded.sqlite import one
-from pyeonji.storage.entries import MAX_UID, SEEN
+from pyeonji.storage.entries import MAX_UID, SEEN, Opened
 from pyeonji.storage.errors import NoSuchMailbox
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ LOOKED_AT: Final = 5000
 """Uids from the first on that are looked at before the last ones are; at once."""
 
 _COUNTERS: Final = (
-    "SELECT highest_mod_seq, held, uid_next, unseen, log_floor FROM mailboxes"
-    " WHERE id = ? AND selectable"
+    "SELECT highest_mod_seq, held, uid_next, unseen, log_floor, first_recent"
+    " FROM mailboxes WHERE id = ? AND selectable"
 )
 _EXPUNGED: Final = (
     "SELECT first, last FROM log WHERE mailbox = ? AND mod_seq > ? AND kind = 1"
@@ -55,6 +56,15 @@ class _Known:
     unseen: int = 1  # no entry below it is unseen
 
 
+class _Counters(NamedTuple):
+    highest: int  # mod-sequence
+    held: int
+    uid_next: int
+    unseen: int
+    log_floor: int
+    first_recent: int
+
+
 class Runs:
     """Of one open account; asked on the loop only."""
 
@@ -69,57 +79,56 @@ class Runs:
             self._known.popitem(last=False)
         return known
 
-    def _counters(self, mailbox_id: int) -> tuple[int, int, int, int, int]:
-        row: tuple[int, int, int, int, int] | None = one(
-            self._connection, _COUNTERS, (mailbox_id,)
-        )
-        if row is None:
-            raise NoSuchMailbox(str(mailbox_id))
-        return row
-
-    def uid_runs(self, mailbox_id: int) -> list[tuple[int, int]]:
-        """See AccountStore.uid_runs."""
-        self._connection.execute("BEGIN")  # counters and log of one moment
+    def opened(self, mailbox_id: int, *, look: bool = True) -> tuple[Opened, int]:
+        """See AccountStore.opened; and the next uid at that moment."""
+        self._connection.execute("BEGIN")  # counters, log and marks of one moment
         try:
-            return self._uid_runs(mailbox_id)
+            found = one(self._connection, _COUNTERS, (mailbox_id,))
+            if found is None:
+                raise NoSuchMailbox(str(mailbox_id))
+            counters = _Counters(*found)
+            runs: Any = self._uid_runs(mailbox_id, counters)
+            unseen: Any = None
+            if look:
+                unseen = self._first_unseen(mailbox_id, counters, runs)
         finally:
             self._connection.execute("COMMIT")
+        first_recent = Uid(counters.first_recent)
+        opened = Opened(runs=runs, first_recent=first_recent, first_unseen=unseen)
+        return opened, counters.uid_next
 
-    def _uid_runs(self, mailbox_id: int) -> list[tuple[int, int]]:
-        highest, held, uid_next, _, _ = self._counters(mailbox_id)
-        if held == uid_next - 1:
-            return [(1, held)] if held else []
+    def _uid_runs(self, mailbox_id: int, now: _Counters) -> list[tuple[int, int]]:
+        if now.held == now.uid_next - 1:
+            return [(1, now.held)] if now.held else []
         known = self._remembered(mailbox_id)
-        if known.gaps_at != highest:
+        if known.gaps_at != now.highest:
             expunged = self._connection.execute(
                 _EXPUNGED, (mailbox_id, known.gaps_at)
             ).fetchall()
             gaps = sorted([*known.gaps, *expunged]) if known.gaps else expunged
             known.gaps = tuple(reading.merged(gaps))
-            known.gaps_at = highest
-        runs = between(known.gaps, uid_next - 1)
-        if sum(last - first + 1 for first, last in runs) == held:
+            known.gaps_at = now.highest
+        runs = between(known.gaps, now.uid_next - 1)
+        if sum(last - first + 1 for first, last in runs) == now.held:
             return runs
         # `repair` takes entries out that are not in the log
         everything = marks.load(self._connection, mailbox_id, [(1, MAX_UID)])
         return consecutive(everything.uids)
 
-    def first_unseen(self, mailbox_id: int) -> int | None:
-        """See AccountStore.first_unseen."""
-        self._connection.execute("BEGIN")
-        try:
-            highest, _, uid_next, unseen, log_floor = self._counters(mailbox_id)
-            if not unseen:
-                return None
-            known = self._remembered(mailbox_id)
-            if known.unseen_at != highest:
-                start = self._none_before(mailbox_id, known, log_floor)
-                found = self._unseen(mailbox_id, [(start, start + LOOKED_AT)])
-                first = found[0] if found else self._far(mailbox_id, uid_next, unseen)
-                known.unseen, known.unseen_at = first, highest
-            return known.unseen
-        finally:
-            self._connection.execute("COMMIT")
+    def _first_unseen(
+        self, mailbox_id: int, now: _Counters, runs: list[tuple[int, int]]
+    ) -> int | None:
+        if not now.unseen:
+            return None
+        if now.unseen == now.held:
+            return runs[0][0] if runs else None
+        known = self._remembered(mailbox_id)
+        if known.unseen_at != now.highest:
+            start = self._none_before(mailbox_id, known, now.log_floor)
+            found = self._unseen(mailbox_id, [(start, start + LOOKED_AT)])
+            first = found[0] if found else self._far(mailbox_id, now)
+            known.unseen, known.unseen_at = first, now.highest
+        return known.unseen
 
     def _none_before(self, mailbox_id: int, known: _Known, log_floor: int) -> int:
         """A uid below which nothing is unseen."""
@@ -137,12 +146,12 @@ class Runs:
     def _unseen(self, mailbox_id: int, ranges: list[tuple[int, int]]) -> list[int]:
         return marks.load(self._connection, mailbox_id, ranges).where(_UNSEEN)
 
-    def _far(self, mailbox_id: int, uid_next: int, unseen: int) -> int:
+    def _far(self, mailbox_id: int, now: _Counters) -> int:
         """The first unseen, from the end: mostly they are the last ones.
 
         All are found when there are as many as `unseen`.
         """
-        end, first = uid_next - 1, 1
+        end, first, unseen = now.uid_next - 1, 1, now.unseen
         while unseen > 0 and end > 0:
             found = self._unseen(mailbox_id, [(max(end - LOOKED_AT, 1), end)])
             unseen -= len(found)

@@ -182,16 +182,14 @@ def empty(ledger: Ledger, mailbox_id: int) -> None:
     _expunge(ledger, mailbox_id, entries_in(ledger, mailbox_id, [(1, MAX_UID)]))
 
 
-def claim_recent(ledger: Ledger, mailbox_id: int) -> Uid:
-    """See AccountStore.claim_recent; no change of an entry, so no new mod-seq."""
+def claim_recent(ledger: Ledger, mailbox_id: int, uid_next: int) -> None:
+    """No entry below is recent any more; no change of an entry, so no new mod-seq."""
     row = ledger.mailbox(mailbox_id)
-    first = row.first_recent
-    if first != row.uid_next:
-        row.first_recent = row.uid_next
+    if row.first_recent < uid_next:
+        row.first_recent = uid_next
         ledger.connection.execute(
-            "UPDATE mailboxes SET first_recent = uid_next WHERE id = ?", (mailbox_id,)
+            "UPDATE mailboxes SET first_recent = ? WHERE id = ?", (uid_next, mailbox_id)
         )
-    return Uid(first)
 
 
 def collect_garbage(ledger: Ledger, limit: int) -> tuple[list[str], bool]:
