@@ -184,6 +184,37 @@ def test_queues_without_a_worker_are_adopted(engine: Engine) -> None:
     engine.run(second)
 
 
+def test_urgent_letters_are_loaded_first(engine: Engine) -> None:
+    """Then the others, as they were due (RFC 6710 §5); each once."""
+
+    async def first(w: World) -> None:
+        queue = w.store.queue
+        names = []
+        for number, (priority, due) in enumerate(
+            ((0, 5.0), (-4, 4.0), (2, 9.0), (9, 8.0), (2, 7.0), (9, 99.0))
+        ):
+            new = new_letter(
+                number,
+                wishes=Wishes(priority=priority),
+                recipients=(Recipient(address="a@x.test", next_attempt=due),),
+            )
+            one = await queue.accept(new)
+            queue.release(one.id)
+            names.append(one.id)
+        zero, late, two, nine, sooner, _ = names
+        (loaded,) = await queue.load(due_before=10.0, limit=1)
+        assert loaded.id == nine
+        found = [one.id for one in await queue.load(due_before=10.0, limit=9)]
+        assert found == [sooner, two, late, zero]
+        assert await queue.load(due_before=10.0, limit=9) == []
+        for name in found:
+            queue.release(name)
+        found = [one.id for one in await queue.load(due_before=10.0, limit=3)]
+        assert found == [sooner, two, late]
+
+    engine.run(first)
+
+
 def test_letters_rest_in_lanes(engine: Engine) -> None:
     """Out of the way until their lane is asked for, or their time is over."""
 

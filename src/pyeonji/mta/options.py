@@ -77,6 +77,10 @@ class Timeouts:
     server: float = 5 * MINUTE  # our own patience with a client
 
 
+MAX_RELAYS_PER_DESTINATION: Final = 20
+"""Connections of all workers together to one next hop."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """All that the MTA is told; `serve` makes it from the configuration.
@@ -114,7 +118,7 @@ class Options:
     timeouts: Timeouts = field(default_factory=Timeouts)
     own_endpoints: frozenset[tuple[str, int]] = frozenset()
     max_relays: int = 400  # connections to other hosts at once
-    max_relays_per_destination: int = 20
+    max_relays_per_destination: int = MAX_RELAYS_PER_DESTINATION
     sync_pause: float = 0.5  # seconds of deliveries that are synced together
     max_deliveries: int = 64  # local deliveries at once: they are written together
     max_active: int = 10_000  # letters that the runner knows of at once

@@ -25,8 +25,8 @@ from pyeonji.mta.forward.forwarding import Forwarding
 from pyeonji.mta.forward.srs import Srs
 from pyeonji.mta.hooks.python import Delivering
 from pyeonji.mta.hooks.webhook import Webhooks
+from pyeonji.mta.options import MAX_RELAYS_PER_DESTINATION, Route, Source
 from pyeonji.mta.options import Options as MtaOptions
-from pyeonji.mta.options import Route, Source
 from pyeonji.mta.queue.runner import Runner
 from pyeonji.mta.receive.checking import Checker
 from pyeonji.mta.receive.receiver import DoorKind, Receiver
@@ -261,7 +261,7 @@ class Station:
         """Make all that depends on the configuration."""
         self._configuration = configuration
         self._end_chores()
-        self._options = mta_options(configuration)
+        self._options = mta_options(configuration, self._start.workers)
         self._aliases = Aliases(
             self._store.directory,
             hostname=configuration.hostname,
@@ -513,8 +513,13 @@ def _verifier(configuration: Configuration, clock: Clock) -> TokenVerifier | Non
         raise ConfigurationError(f"auth.oauth: {error}") from error
 
 
-def mta_options(configuration: Configuration) -> MtaOptions:
+def mta_options(configuration: Configuration, workers: int = 1) -> MtaOptions:
     """What the MTA is told.
+
+    Args:
+        configuration: the operator's.
+        workers: how many run: each has a part of the connections to a next hop,
+            for they don't know of each other's.
 
     Raises:
         ConfigurationError: a password or certificate file can't be read.
@@ -537,6 +542,7 @@ def mta_options(configuration: Configuration) -> MtaOptions:
             for each in configuration.sources
         },
         relay_port=configuration.relay.port,
+        max_relays_per_destination=max(MAX_RELAYS_PER_DESTINATION // workers, 1),
         dane=configuration.relay.dane,
         lenient=frozenset(configuration.relay.lenient),
         strict=frozenset(configuration.relay.strict),

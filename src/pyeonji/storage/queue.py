@@ -276,7 +276,9 @@ class Queue(Protocol):
         """
 
     async def load(self, *, due_before: float, limit: int) -> list[QueuedLetter]:
-        """Letters not held with a recipient due before then, earliest first.
+        """Letters not held with a recipient due before then.
+
+        The urgent ones come first (RFC 6710 §5), then those that were due first.
 
         Content is left out: `octets` reads it. Letters that the caller has
         claimed (accepted or loaded, and not released by `settle`) are not

@@ -9,7 +9,7 @@ from tests.unit.mta.world import World, options
 
 from pyeonji.base.events import Happening
 from pyeonji.mta.options import MINUTE
-from pyeonji.storage.queue import NewLetter, Recipient
+from pyeonji.storage.queue import NewLetter, Recipient, Wishes
 
 
 def play(scene: Callable[[World], Awaitable[None]]) -> World:
@@ -122,3 +122,30 @@ def test_stopping_settles_what_was_delivered() -> None:
 
     world = play(scene)
     assert not world.queue.letters
+
+
+def test_urgent_letters_are_delivered_first() -> None:
+    """Of those that wait (RFC 6710 §5); the others as they came."""
+
+    async def run() -> list[bytes]:
+        async with World(options(max_deliveries=1)) as world:
+            queued = [
+                await world.queue.accept(
+                    NewLetter(
+                        reverse_path="",
+                        recipients=(Recipient(address="kim@example.test"),),
+                        content=b"Subject: %d\r\n\r\n" % number,
+                        prefix=b"",
+                        accepted_at=world.clock.time(),
+                        wishes=Wishes(priority=priority),
+                    )
+                )
+                for number, priority in enumerate((0, -3, 0, 5, 9, 5))
+            ]
+            for letter in queued:  # all wait before the first is looked at
+                world.runner.take(letter)
+            await world.settle()
+            mails = world.mail.mailboxes["kim@example.test"]
+            return [mail.octets.split()[1] for mail in mails]
+
+    assert asyncio.run(run()) == [b"4", b"3", b"5", b"0", b"2", b"1"]

@@ -102,3 +102,13 @@ def test_a_domain_has_one_source() -> None:
     one = '[[source]]\ndomain = "a.test"\naddresses = ["192.0.2.1"]\n'
     with pytest.raises(ConfigurationError, match="has addresses already"):
         parse(BEGIN + one + one, FILE)
+
+
+@pytest.mark.parametrize(("workers", "each"), [(1, 20), (2, 10), (3, 6), (30, 1)])
+def test_workers_share_the_connections_to_a_next_hop(
+    workers: int, each: int, tmp_path: Path
+) -> None:
+    """None knows of the others' connections: together they never have more."""
+    source = 'hostname = "mail.example.test"\ndata = "data"\n'
+    options = mta_options(parse(source, tmp_path / "x.toml"), workers)
+    assert options.max_relays_per_destination == each

@@ -10,7 +10,7 @@ the same delivery id, which changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -50,7 +50,9 @@ class LocalDeliveries:
         self._runner = runner
         self._deliver = deliver
         self._sync = sync
-        self._line: deque[Active] = deque()
+        # urgent first (RFC 6710 §5), then as they came
+        self._line: list[tuple[int, int, Active]] = []
+        self._came = 0
         self._workers: set[asyncio.Task[None]] = set()
         self._idle: list[asyncio.Future[None]] = []
         self._delivered: list[_Delivered] = []
@@ -60,7 +62,9 @@ class LocalDeliveries:
 
     def put(self, active: Active) -> None:
         """Add a letter to the line; any letter, also one that has nobody here."""
-        self._line.append(active)
+        self._came += 1
+        priority = active.letter.letter.wishes.priority
+        heappush(self._line, (-priority, self._came, active))
         while self._idle:
             waiting = self._idle.pop()
             if not waiting.done():
@@ -91,7 +95,7 @@ class LocalDeliveries:
     async def _work(self) -> None:
         while True:
             while self._line:
-                await self._run(self._line.popleft())
+                await self._run(heappop(self._line)[2])
             waiting = asyncio.get_running_loop().create_future()
             self._idle.append(waiting)
             await waiting

@@ -99,6 +99,11 @@ MIGRATIONS: Final[tuple[str | Callable[[Database], None], ...]] = (
         WHERE wishes <> '' AND json_extract(wishes, '$.not_before') > 0
             AND json_extract(facts, '$.user') <> '';
     """,
+    """
+    -- the urgent ones that are due, if there are any
+    CREATE INDEX letters_urgent ON letters (priority DESC, next_attempt, id)
+        WHERE priority > 0 AND held = 0;
+    """,
 )
 
 COLUMNS: Final = 19
@@ -423,6 +428,15 @@ def load(
     claimed: Collection[LetterId],
 ) -> list[QueuedLetter]:
     """See Queue.load."""
+    urgent = lanes.unclaimed(
+        connection,
+        "SELECT id FROM letters INDEXED BY letters_urgent WHERE priority > 0"
+        " AND held = 0 AND next_attempt <= ?"
+        " ORDER BY priority DESC, next_attempt, id LIMIT ?",
+        (due_before, limit + len(claimed)),
+        claimed,
+        limit,
+    )
     meant = lanes.unclaimed(
         connection,
         "SELECT id FROM letters WHERE held = 0 AND next_attempt <= ?"
@@ -431,7 +445,9 @@ def load(
         claimed,
         limit,
     )
-    return [read(connection, letter_id) for letter_id in meant]
+    # of those that are in both, the first place counts
+    both = list(dict.fromkeys((*urgent, *meant)))[:limit]
+    return [read(connection, letter_id) for letter_id in both]
 
 
 def read(connection: Database, letter_id: LetterId) -> QueuedLetter:
