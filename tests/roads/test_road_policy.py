@@ -139,6 +139,35 @@ def test_xclient_begins_again_as_another(tmp_path: Path) -> None:
     play(tmp_path, scene, judge=with_list("reject"))  # type: ignore[arg-type]
 
 
+def test_xclient_login_is_as_good_as_a_password(tmp_path: Path) -> None:
+    """Where the operator says so; then what users may holds."""
+
+    async def scene(house: House) -> None:
+        proxy = (ip_network("127.0.0.1"),)
+        kind = DoorKind(submission=True, xclient=proxy, xclient_login=True)
+        port = await house.listen(kind)
+        client = await Client.open(port)
+        said = await client.say("EHLO p", "250")
+        assert "XCLIENT NAME ADDR PORT PROTO HELO LOGIN" in said
+        await client.say("XCLIENT LOGIN=nobody@example.test", "550 5.7.1 no such")
+        await client.say("MAIL FROM:<kim@example.test>", "530")
+        await client.say("XCLIENT ADDR=192.0.2.7 LOGIN=KIM@example.test", "220")
+        await client.say("EHLO there.example", "250")
+        await client.say("MAIL FROM:<lee@example.test>", "550 5.7.1 kim@example.test")
+        await client.letter("kim@example.test", "kim@example.test")
+        (letter,) = await house.inbox(house.kim)
+        assert b"with ESMTPA" in letter
+        await client.say("XCLIENT LOGIN=[UNAVAILABLE]", "220")  # somebody else's turn
+        await client.say("EHLO there.example", "250")
+        await client.say("MAIL FROM:<kim@example.test>", "530")
+        await client.close()
+        client = await Client.open(await house.listen(DoorKind(xclient=proxy)))
+        await client.say("XCLIENT LOGIN=kim@example.test", "501")
+        await client.close()
+
+    play(tmp_path, scene)
+
+
 def test_who_speaks_before_the_greeting_is_turned_away(tmp_path: Path) -> None:
     """A client waits for the greeting (RFC 5321 §4.3.1)."""
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from pyeonji.base.networks import network_key, within
+from pyeonji.base.networks import network_key
 from pyeonji.base.rates import NO_LIMIT, Rate, Rates
+from pyeonji.net.accepting import Accepting
 from pyeonji.net.connection import Connection, Door
-from pyeonji.net.proxy import BadHeader, receive
 from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S
 from pyeonji.protocol.machine import CLOSED, Machine
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 1024
 """Connections that the kernel keeps for us until we accept them."""
-
-ACCEPT_PAUSE_S: Final = 0.1
-"""Pause when the kernel has no descriptor for a connection."""
 
 log = structlog.get_logger("pyeonji.net")
 
@@ -136,15 +133,21 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._proxies = proxies
         self._accounts = accounts
-        self._accepting: asyncio.Task[None] | None = None
-        self._begun: set[asyncio.Task[None]] = set()
+        self._accepting: Accepting | None = None
 
     async def start(self) -> None:
         """Accept connections from now on."""
         loop = asyncio.get_running_loop()
         if self._proxies:
-            self._bound.settimeout(0)
-            self._accepting = loop.create_task(self._accept_all())
+            self._accepting = Accepting(
+                self.name,
+                self._bound,
+                self._accept,
+                proxies=self._proxies,
+                tls_context=self._tls_context if self._implicit_tls else None,
+                most=self._limits.connections,
+            )
+            self._accepting.start()
             return
         self._server = await loop.create_server(
             self._accept,
@@ -159,53 +162,7 @@ class Listener:
         if self._server is not None:
             self._server.close()
         if self._accepting is not None:
-            self._accepting.cancel()
-            self._accepting = None
-            self._bound.close()
-
-    async def _accept_all(self) -> None:
-        """Accept as `create_server` does, with a look at each one's beginning."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                accepted, address = await loop.sock_accept(self._bound)
-            except OSError as error:  # no descriptors left, or gone already
-                log.warning("listener.accept", listener=self.name, reason=str(error))
-                await asyncio.sleep(ACCEPT_PAUSE_S)
-                continue
-            if len(self._begun) >= self._limits.connections:
-                accepted.close()
-                continue
-            task = loop.create_task(self._begin(accepted, str(address[0])))
-            self._begun.add(task)
-            task.add_done_callback(self._begun.discard)
-
-    async def _begin(self, accepted: socket.socket, address: str) -> None:
-        """Read the header of a proxy's connection, then let it begin."""
-        peer = None
-        try:
-            if within(address, self._proxies):
-                source = await receive(accepted)
-                peer = (source.address, source.port) if source is not None else None
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: self._accept(peer),
-                accepted,
-                ssl=self._tls_context if self._implicit_tls else None,
-                ssl_handshake_timeout=(
-                    HANDSHAKE_TIMEOUT_S if self._implicit_tls else None
-                ),
-            )
-        except (BadHeader, TimeoutError, OSError) as error:
-            log.info(
-                "connection.bad_beginning",
-                listener=self.name,
-                peer=address,
-                reason=str(error) or type(error).__name__,
-            )
-            accepted.close()
-        except BaseException:
-            accepted.close()
-            raise
+            self._accepting.stop()
 
     def _accept(self, peer: tuple[str, int] | None = None) -> Connection:
         connection = Connection(

@@ -422,6 +422,7 @@ class Station:
             submission=submission,
             plaintext_auth=settings.plaintext_auth,
             xclient=settings.xclient,
+            xclient_login=settings.xclient_login,
         )
         return lambda connection: receiver.door(connection, kind)
 

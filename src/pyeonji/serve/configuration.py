@@ -77,6 +77,7 @@ class ListenerSettings:
     plaintext_auth: bool = False
     proxy: tuple[Network, ...] = ()  # load balancers that speak PROXY
     xclient: tuple[Network, ...] = ()  # clients that may say who they speak for
+    xclient_login: bool = False  # … and who has logged in with them
 
     @property
     def name(self) -> str:
@@ -440,6 +441,7 @@ class _Reader:
                 plaintext_auth=boolean,
                 proxy=networks,
                 xclient=networks,
+                xclient_login=boolean,
             )
             for key in ("protocol", "address"):
                 if key not in wanted:
@@ -450,11 +452,11 @@ class _Reader:
                 raise ValueRefused("LMTP is never on port 25", (*where, "address"))
             if wanted["protocol"] == "http" and wanted.get("tls") == "starttls":
                 raise ValueRefused("HTTP has no STARTTLS", (*where, "tls"))
-            if wanted["protocol"] == "http" and wanted.get("proxy"):
-                raise ValueRefused("is not read for HTTP", (*where, "proxy"))
             speaks_smtp = wanted["protocol"] in ("smtp", "submission")
             if wanted.get("xclient") and not speaks_smtp:
                 raise ValueRefused("is a command of SMTP", (*where, "xclient"))
+            if wanted.get("xclient_login") and not wanted.get("xclient"):
+                raise ValueRefused("needs xclient", (*where, "xclient_login"))
             if port and (host, port) in found:
                 raise ValueRefused("another listener has it", (*where, "address"))
             wanted.setdefault("plaintext_auth", _is_loopback(host))

@@ -47,6 +47,7 @@ class Websites:
                 self._site.app(),
                 tls_context=tls_context,
                 per_network=per_network,
+                proxies=bound.settings.proxy,
             )
         )
 

@@ -15,6 +15,7 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pyeonji.net.accepting import Accepting
 from pyeonji.net.listener import network_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.applications import Starlette
+
+    from pyeonji.base.networks import Network
 
 MAX_CONNECTION_S: Final = 60.0
 """A connection's whole life: every answer is small, nobody needs longer."""
@@ -36,13 +39,50 @@ log = structlog.get_logger("pyeonji.web")
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(
+        self, name: str, config: uvicorn.Config, proxies: tuple[Network, ...]
+    ) -> None:
         super().__init__(config)
         self.accepting = asyncio.Event()
+        self._name = name
+        self._proxies = proxies
+        self._proxied: list[Accepting] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        if self._proxies and sockets is not None:
+            await self.lifespan.startup()
+            self.servers = []
+            self._proxied = [self._behind_proxies(each) for each in sockets]
+            self.started = True
+        else:
+            await super().startup(sockets)
         self.accepting.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for each in self._proxied:
+            each.stop()
+        await super().shutdown(sockets)
+
+    def _behind_proxies(self, bound: socket.socket) -> Accepting:
+        def protocol(peer: tuple[str, int] | None) -> asyncio.BaseProtocol:
+            made: asyncio.BaseProtocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+                config=self.config,
+                server_state=self.server_state,
+                app_state=self.lifespan.state,
+            )
+            made.behind = peer  # type: ignore[attr-defined]
+            return made
+
+        accepting = Accepting(
+            self._name,
+            bound,
+            protocol,
+            proxies=self._proxies,
+            tls_context=self.config.ssl,
+            most=MAX_CONCURRENT,
+        )
+        accepting.start()
+        return accepting
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -61,6 +101,7 @@ class WebListener:
         *,
         tls_context: ssl.SSLContext | None,
         per_network: int,
+        proxies: tuple[Network, ...] = (),
     ) -> None:
         """Nothing is accepted before `start`.
 
@@ -70,6 +111,8 @@ class WebListener:
             app: what answers.
             tls_context: TLS from the first octet on, or None.
             per_network: connections of one IPv4 address or IPv6 /64 at a time.
+            proxies: whose connections begin with a header of the PROXY
+                protocol.
         """
         self.name = name
         networks: Counter[str] = Counter()
@@ -77,14 +120,17 @@ class WebListener:
         class Brief(H11Protocol):
             """A connection whose life is bounded, and the number of its likes."""
 
+            behind: tuple[str, int] | None = None  # the proxy that called
+
             def connection_made(self, transport: Any) -> None:
-                peer = transport.get_extra_info("peername")
+                peer = self.behind or transport.get_extra_info("peername")
                 self.network = network_of(str(peer[0])) if peer else None
                 if self.network is not None:
                     networks[self.network] += 1
                 loop = asyncio.get_running_loop()
                 self.end = loop.call_later(MAX_CONNECTION_S, transport.abort)
                 super().connection_made(transport)
+                self.client = self.behind or self.client
                 if self.network is not None and networks[self.network] > per_network:
                     log.warning("connection.refused", listener=name, peer=peer[0])
                     transport.abort()
@@ -113,7 +159,7 @@ class WebListener:
         )
         config.load()
         config.ssl = tls_context
-        self._server = _Server(config)
+        self._server = _Server(name, config, proxies)
         self._bound = bound
         self._running: asyncio.Task[None] | None = None
 

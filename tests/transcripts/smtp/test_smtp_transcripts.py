@@ -398,7 +398,7 @@ def test_xclient_values() -> None:
         """
         S: 220 mx.test ESMTP Pyeonji
         C: XCLIENT ADDR=IPV6:2001:db8::7 PORT=4711 NAME=[UNAVAILABLE] HELO=a+2Bb
-        E: ClientTold(name='', address='2001:db8::7', port=4711, helo='a+b')
+        E: ClientTold(name='', address='2001:db8::7', port=4711, helo='a+b', login=None)
         S: 250 2.0.0 ok
         C: XCLIENT
         S: 501 5.5.4 *
@@ -408,6 +408,25 @@ def test_xclient_values() -> None:
         S: 501 5.5.4 *
         C: XCLIENT COLOUR=red
         S: 501 5.5.4 *
+        C: XCLIENT LOGIN=kim@a.test
+        S: 501 5.5.4 *
         """,
         xclient=True,
+    )
+
+
+def test_xclient_login() -> None:
+    """Only where the operator trusts the proxy so far."""
+    run(
+        """
+        S: 220 mx.test ESMTP Pyeonji
+        C: XCLIENT LOGIN=kim@a.test
+        E: ClientTold(name=None, address=None, port=None, helo=None, login='kim@a.test')
+        S: 250 2.0.0 ok
+        C: XCLIENT ADDR=192.0.2.7 LOGIN=[UNAVAILABLE]
+        E: ClientTold(name=None, address='192.0.2.7', port=None, helo=None, login=None)
+        S: 250 2.0.0 ok
+        """,
+        xclient=True,
+        xclient_login=True,
     )

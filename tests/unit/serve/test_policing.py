@@ -130,12 +130,17 @@ def test_the_examples_of_the_page_are_true(page: str, tmp_path: Path) -> None:
 
 
 def test_what_a_listener_cannot_have() -> None:
-    for protocol, key in (("http", "proxy"), ("imap", "xclient"), ("lmtp", "xclient")):
+    for protocol, key, value in (
+        ("http", "xclient", '["127.0.0.1"]'),
+        ("imap", "xclient", '["127.0.0.1"]'),
+        ("lmtp", "xclient", '["127.0.0.1"]'),
+        ("smtp", "xclient_login", "true"),
+    ):
         text = f"""
             [[listener]]
             protocol = "{protocol}"
             address = "127.0.0.1:2525"
-            {key} = ["127.0.0.1"]
+            {key} = {value}
         """
-        with pytest.raises(ConfigurationError, match=f"listener.{key}: is"):
+        with pytest.raises(ConfigurationError, match=f"listener.{key}: (is|needs)"):
             parse(HEAD + text, Path("x.toml"))

@@ -260,19 +260,30 @@ class Door:
     async def _client_told(self, event: ClientTold) -> None:
         """Begin again with the client that XCLIENT names."""
         connection = self.connection
+        account = await signing_in.told(self, event.login)
+        if account is None and event.login is not None:
+            return
         self.drop()
         self.visit.close()
         rest = self.smtp.leave()
         if event.address is not None:
             connection.peer_address = event.address
             connection.peer_port = event.port or 0
-        self.account = None
         self.smtp = ServerMachine(self.smtp.options, tls=connection.tls is not None)
         self.machine = self.smtp
         self.visit = self.receiver.judge.visit(peer_of(connection, self.smtp.options))
+        self.account = account
+        if account is not None:
+            self.smtp.authenticated_as = account.address
+            self.visit.authenticated(account.address)
         self.visit.peer.reverse_name = event.name or ""
         self.visit.peer.helo = event.helo or ""
-        log.info("smtp.xclient", connection=connection.id, peer=connection.peer_address)
+        log.info(
+            "smtp.xclient",
+            connection=connection.id,
+            peer=connection.peer_address,
+            account=account.address if account is not None else "",
+        )
         self.smtp.greet()
         self.smtp.receive_data(rest)
 

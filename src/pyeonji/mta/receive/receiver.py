@@ -43,12 +43,14 @@ class DoorKind:
 
     `submission`: nothing goes before AUTH (RFC 6409 §4.3).
     `plaintext_auth`: AUTH is offered without TLS.
-    `xclient`: clients that may say for whom they speak.
+    `xclient`: clients that may say for whom they speak; `xclient_login`: and
+    who has logged in there.
     """
 
     submission: bool = False
     plaintext_auth: bool = False
     xclient: tuple[Network, ...] = ()
+    xclient_login: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,7 @@ class Receiver:
             plaintext_auth=kind.plaintext_auth,
             xclient=bool(kind.xclient)
             and within(connection.peer_address, kind.xclient),
+            xclient_login=kind.xclient_login,
         )
         if not kind.submission:  # RFC 4865 §4.2: FUTURERELEASE is for submission
             return options

@@ -13,6 +13,7 @@ from pyeonji.storage.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from pyeonji.mta.receive.door import Door
+    from pyeonji.storage.directory import Account
 
 log = structlog.get_logger("pyeonji.mta.receive")
 
@@ -27,6 +28,29 @@ async def begin_exchange(door: Door, mechanism: str, initial: bytes | None) -> N
         initial=initial,
     )
     await respond(door, None)
+
+
+async def told(door: Door, login: str | None) -> Account | None:
+    """The account that a proxy says has logged in there.
+
+    Returns:
+        None: nobody; where somebody was named, the client has its answer.
+    """
+    if login is None:
+        return None
+    try:
+        account = await door.receiver.directory.account_at(login)
+    except StorageUnavailable:
+        door.smtp.reply(451, "4.3.0", "directory unavailable, try again later")
+        return None
+    if account is None or not account.enabled:
+        log.info("smtp.xclient_refused", connection=door.connection.id, user=login)
+        door.smtp.reply(550, "5.7.1", "no such account")
+        return None
+    if not door.connection.belongs_to(account.address):
+        door.smtp.reply(454, "4.7.0", "too many connections of your account")
+        return None
+    return account
 
 
 async def respond(door: Door, response: bytes | None) -> None:

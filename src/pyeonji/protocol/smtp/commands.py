@@ -243,7 +243,7 @@ def _verb(machine: ServerMachine, verb: Verb, _: bytes) -> Told | None:
 def _xclient(machine: ServerMachine, verb: Verb, arguments: bytes) -> Told | None:
     if not machine.options.xclient:
         return machine.fault(replies.NOT_OFFERED)
-    told = read_xclient(arguments)
+    told = read_xclient(arguments, login=machine.options.xclient_login)
     return machine.fault(replies.SYNTAX) if told is None else (told, verb)
 
 

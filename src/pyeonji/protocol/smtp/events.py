@@ -171,6 +171,7 @@ class ClientTold:
     address: str | None
     port: int | None
     helo: str | None
+    login: str | None = None  # None: nobody
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from pyeonji.base.limits import MAX_MESSAGE_OCTETS, MAX_RECIPIENTS
 from pyeonji.protocol.smtp.wishes import write_time
 from pyeonji.protocol.smtp.words import Offer
-from pyeonji.protocol.smtp.xclient import ATTRIBUTES
+from pyeonji.protocol.smtp.xclient import attributes
 
 ALL_OFFERS: Final = frozenset(Offer)
 """STARTTLS belongs only where a certificate is, AUTH where accounts may enter."""
@@ -28,6 +28,7 @@ class Options:
     auth_required: bool = False  # submission: MAIL only after AUTH (RFC 6409 §4.3)
     tls_required: bool = False  # nothing but hello and STARTTLS before TLS
     xclient: bool = False  # the client may say for whom it speaks
+    xclient_login: bool = False  # … and who has logged in there
     banner: str = "Pyeonji"
     max_hold_s: int = 0  # the longest HOLDFOR; 0: FUTURERELEASE is not offered
     max_hold_until: float = 0.0  # the latest HOLDUNTIL, Unix seconds
@@ -83,5 +84,5 @@ def extension_lines(options: Options, *, tls: bool) -> tuple[str, ...]:
     if Offer.AUTH in offers and options.mechanisms and (tls or options.plaintext_auth):
         lines.append("AUTH " + " ".join(options.mechanisms))
     if options.xclient:
-        lines.append("XCLIENT " + " ".join(ATTRIBUTES))
+        lines.append("XCLIENT " + " ".join(attributes(login=options.xclient_login)))
     return tuple(lines)

@@ -13,20 +13,32 @@ from pyeonji.protocol.smtp.events import ClientTold
 from pyeonji.protocol.smtp.xtext import decode
 
 ATTRIBUTES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO")
-"""What we announce and read."""
+LOGIN: Final = "LOGIN"
+"""Who has logged in with the proxy."""
 
 MAX_VALUE: Final = 255
 _UNKNOWN: Final = frozenset(("[UNAVAILABLE]", "[TEMPUNAVAIL]"))
 
 
-def read_xclient(arguments: bytes) -> ClientTold | None:
-    """What the command says; None where it breaks the grammar."""
+def attributes(*, login: bool) -> tuple[str, ...]:
+    """What we announce and read."""
+    return (*ATTRIBUTES, LOGIN) if login else ATTRIBUTES
+
+
+def read_xclient(arguments: bytes, *, login: bool = False) -> ClientTold | None:
+    """What the command says; None where it breaks the grammar.
+
+    Args:
+        arguments: behind the verb.
+        login: LOGIN may be said.
+    """
+    known = attributes(login=login)
     told: dict[str, str] = {}
     for word in arguments.split():
         name, equals, value = word.partition(b"=")
         key = name.decode("ascii", "replace").upper()
         text = decode(value)
-        if not equals or key not in ATTRIBUTES or text is None or len(text) > MAX_VALUE:
+        if not equals or key not in known or text is None or len(text) > MAX_VALUE:
             return None
         told[key] = "" if text.upper() in _UNKNOWN else text
     address = _address(told.get("ADDR"))
@@ -40,6 +52,7 @@ def read_xclient(arguments: bytes) -> ClientTold | None:
         address=address,
         port=int(port) if port else None,
         helo=told.get("HELO"),
+        login=told.get(LOGIN) or None,
     )
 
 
