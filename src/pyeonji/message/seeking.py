@@ -23,11 +23,14 @@ from pyeonji.message.text import (
     field_text,
     html_text,
     normalise,
+    one_line,
     storable,
 )
 from pyeonji.message.words import collapse, decode_unstructured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyeonji.message.parts import PartMap
     from pyeonji.message.scan import Octets
 
@@ -115,15 +118,30 @@ class Sought:
         decoded = collapse(decode_unstructured(value))
         return self._text in storable(field_text(name.decode("ascii"), decoded))
 
+    def in_value(self, value: bytes) -> bool:
+        """Whether the value of one field holds it."""
+        decoded = collapse(decode_unstructured(value))
+        return self._text in storable(normalise(one_line(decoded)))
+
+    def perhaps_in(self, values: Sequence[bytes]) -> list[int]:
+        """Which of many fields' values, in lower case, may hold it; few others."""
+        whole = b"\n".join([*values, b""])
+        if not _is_sound(whole):
+            return list(range(len(values)))
+        piece = self._piece if self._ascii else b"=?"
+        if whole.isascii() and b"=?" not in whole:
+            return [at for at, value in enumerate(values) if piece in value]
+        return [
+            at
+            for at, value in enumerate(values)
+            if piece in value or b"=?" in value or not value.isascii()
+        ]
+
     def _not_in_octets(self, octets: bytes) -> bool:
         """Whether it surely is not in what these octets of a header stand for."""
-        if not octets.isascii() or b"=?" in octets or _is_shifted(octets):
+        if not _is_plain(octets):
             return False
-        if not self._ascii:
-            return True
-        if octets.count(b"\r") != octets.count(b"\r\n"):
-            return False  # a lone CR vanishes
-        return bool(self._piece) and self._piece not in octets.lower()
+        return not self._ascii or self._piece not in octets.lower()
 
     def in_body(
         self, header: bytes, octets: Octets, shift: int, parts: PartMap
@@ -195,6 +213,17 @@ def _cut_pattern(piece: bytes) -> re.Pattern[bytes]:
         if at:
             pattern += rb"|[<&]|\Z"
     return re.compile(pattern)
+
+
+def _is_plain(octets: bytes) -> bool:
+    """Whether octets of a header mean themselves, but for folding and case."""
+    return octets.isascii() and b"=?" not in octets and _is_sound(octets)
+
+
+def _is_sound(octets: bytes) -> bool:
+    """The same but for what is not ASCII, and encoded words."""
+    # a lone CR vanishes
+    return not _is_shifted(octets) and octets.count(b"\r") == octets.count(b"\r\n")
 
 
 def _is_shifted(octets: bytes) -> bool:
