@@ -342,17 +342,33 @@ def test_recent_is_claimed_once(engine: Engine) -> None:
     async def test(w: World) -> None:
         box = (await w.mail.mailbox("INBOX")).id
         await w.mail.append(box, [new_message(letter())] * 3)
-        assert await w.mail.claim_recent(box) == 1
-        assert await w.mail.claim_recent(box) == 4
+        assert await w.mail.claim_recent(box, 3) == 1
+        assert await w.mail.claim_recent(box, 4) == 3
+        assert await w.mail.claim_recent(box, 4) == 4
         await w.mail.append(box, [new_message(letter())])
         assert (await w.mail.opened(box)).first_recent == 4
         assert (await w.mail.opened(box, claim=True)).first_recent == 4
-        assert (await w.mail.opened(box)).first_recent == 5
         assert (await w.mail.opened(box, claim=True)).first_recent == 5
-        await w.mail.store_flags(box, [(1, 1)], FlagChange.ADD, SEEN)  # written by now
         assert (await w.mail.opened(box)).first_recent == 5
         opened = await w.mail.opened(box, unseen=False)
         assert (opened.runs, opened.first_unseen) == ([(1, 4)], None)
+
+    engine.run(test)
+
+
+def test_recent_is_claimed_while_others_write(engine: Engine) -> None:
+    """It waits for them, and nothing else does."""
+
+    async def test(w: World) -> None:
+        box = (await w.mail.mailbox("INBOX")).id
+        message = new_message(letter())
+        for number in range(1, 6):
+            appending = asyncio.ensure_future(w.mail.append(box, [message] * 3))
+            await asyncio.sleep(0)
+            await w.mail.opened(box, claim=True)
+            await appending
+            await w.mail.opened(box, claim=True)
+            assert (await w.mail.opened(box)).first_recent == 3 * number + 1
 
     engine.run(test)
 

@@ -178,7 +178,7 @@ class AccountStore(Protocol):
 
         Args:
             mailbox_id: which one.
-            claim: as `claim_recent` does.
+            claim: as `claim_recent` does, all that there are.
             unseen: look for the first unseen one (quick when asked again).
 
         Raises:
@@ -353,11 +353,11 @@ class AccountStore(Protocol):
     async def remove(self, mailbox_id: MailboxId, uids: Sequence[Uid]) -> list[Uid]:
         """Remove entries whatever their flags (POP3); stable."""
 
-    async def claim_recent(self, mailbox_id: MailboxId) -> Uid:
+    async def claim_recent(self, mailbox_id: MailboxId, uid_next: int) -> Uid:
         r"""Take \Recent for this session.
 
-        Entries from the uid returned on are recent to it and to no session
-        after it (RFC 3501 §2.3.2).
+        Entries from the uid returned on, and below `uid_next`, are recent to it
+        and to no session after it (RFC 3501 §2.3.2).
         """
 
     async def sync(self) -> None:

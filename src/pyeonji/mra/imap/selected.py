@@ -293,6 +293,8 @@ class Selected:
             return exists
         first = new[0]
         if not self.read_only:
-            first = max(first, await self.account.claim_recent(self.mailbox_id))
+            until = self.view.last + 1
+            claimed = await self.account.claim_recent(self.mailbox_id, until)
+            first = max(first, claimed)
         self.add_recent(first, new[-1])
         return exists + b"* %d RECENT\r\n" % self.recent_count()

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import apsw
+
 from pyeonji.base.ids import Uid
 from pyeonji.storage.embedded import (
     flagging,
@@ -22,14 +24,18 @@ from pyeonji.storage.embedded import (
 from pyeonji.storage.embedded.inserting import quota_of
 from pyeonji.storage.embedded.locks import lock_file
 from pyeonji.storage.embedded.runs import Runs
-from pyeonji.storage.embedded.sqlite import errors_named, one
+from pyeonji.storage.embedded.sqlite import (
+    BUSY_TIMEOUT_MS,
+    errors_named,
+    one,
+    transaction,
+)
 from pyeonji.storage.entries import MAX_UID
 from pyeonji.storage.errors import MaildropLocked, NoSuchMailbox
 from pyeonji.storage.mailboxes import Usage
 from pyeonji.storage.names import mailbox_name
 
 if TYPE_CHECKING:
-    from asyncio import Future
     from collections.abc import Callable, Mapping, Sequence
 
     from pyeonji.base.ids import AccountId, MailboxId, ModSeq
@@ -67,7 +73,6 @@ class EmbeddedAccount:
         self._runs = Runs(file.reader)
         self._notices = notices
         self._searcher = searcher
-        self._claimed: dict[MailboxId, int] = {}  # first uids of the next to come
         self._finalizer = weakref.finalize(self, file.close)
 
     # -- the list of mailboxes
@@ -180,16 +185,10 @@ class EmbeddedAccount:
         """See AccountStore."""
         with errors_named():
             opened, uid_next = self._runs.opened(mailbox_id, look=unseen)
-        first = opened.first_recent
-        if claim:
-            first = self._claim(mailbox_id, first, uid_next)
-        else:
-            first = Uid(max(first, self._claimed.get(mailbox_id, 0)))
-        return (
-            opened
-            if first == opened.first_recent
-            else replace(opened, first_recent=first)
-        )
+        if not claim:
+            return opened
+        first = await self._claim(mailbox_id, opened.first_recent, uid_next)
+        return replace(opened, first_recent=first)
 
     async def select(
         self, mailbox_id: MailboxId, ranges: UidRanges, columns: Sequence[Column]
@@ -409,40 +408,40 @@ class EmbeddedAccount:
         )
         return removed
 
-    async def claim_recent(self, mailbox_id: MailboxId) -> Uid:
+    async def claim_recent(self, mailbox_id: MailboxId, uid_next: int) -> Uid:
         """See AccountStore; writes only where something is recent."""
         with errors_named():
             row = one(
                 self._reader,
-                "SELECT first_recent, uid_next FROM mailboxes"
-                " WHERE id = ? AND selectable",
+                "SELECT first_recent FROM mailboxes WHERE id = ? AND selectable",
                 (mailbox_id,),
             )
         if row is None:
             raise NoSuchMailbox(str(mailbox_id))
-        return self._claim(mailbox_id, *row)
+        return await self._claim(mailbox_id, row[0], uid_next)
 
-    def _claim(self, mailbox_id: MailboxId, first: int, uid_next: int) -> Uid:
-        r"""Take what is recent, for the first session of this process that asks.
-
-        It is written later, for nothing rests on it: where two processes ask at
-        the same time, it is recent to both, as it should be (RFC 3501 §2.3.2).
-        """
-        first = max(first, self._claimed.get(mailbox_id, 0))
+    async def _claim(self, mailbox_id: MailboxId, first: int, uid_next: int) -> Uid:
+        """At once where nobody is writing, for it is little; else as any job."""
         if first < uid_next:
-            self._claimed[mailbox_id] = uid_next
-            written = self.file.submit(
-                lambda ledger: writing.claim_recent(ledger, mailbox_id, uid_next),
-                stable=False,
-            )
-            written.add_done_callback(partial(self._claim_written, mailbox_id))
+            claimed = self._claim_at_once(mailbox_id, uid_next)
+            if claimed is None:
+                claimed = await self.file.submit(
+                    lambda ledger: writing.claim_recent(ledger, mailbox_id, uid_next),
+                    stable=False,
+                )
+            first = claimed
         return Uid(first)
 
-    def _claim_written(self, mailbox_id: MailboxId, written: Future[Any]) -> None:
-        """The file says it now; or, where it could not be written, nobody does."""
-        self._claimed.pop(mailbox_id, None)
-        if not written.cancelled():
-            written.exception()
+    def _claim_at_once(self, mailbox_id: MailboxId, uid_next: int) -> int | None:
+        reader = self._reader
+        reader.set_busy_timeout(0)
+        try:
+            with transaction(reader):
+                return writing.claim_directly(reader, mailbox_id, uid_next)
+        except apsw.Error:
+            return None
+        finally:
+            reader.set_busy_timeout(BUSY_TIMEOUT_MS)
 
     async def sync(self) -> None:
         """See AccountStore."""

@@ -18,13 +18,15 @@ from pyeonji.storage.embedded.inserting import (
 from pyeonji.storage.embedded.ledger import consecutive
 from pyeonji.storage.embedded.mail_schema import EXPUNGED
 from pyeonji.storage.embedded.reading import columns, numbers
+from pyeonji.storage.embedded.sqlite import one
 from pyeonji.storage.entries import DELETED, MAX_UID, SEEN, Column, Copied
-from pyeonji.storage.errors import NoSuchMessage
+from pyeonji.storage.errors import NoSuchMailbox, NoSuchMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyeonji.storage.embedded.ledger import Ledger, MailboxRow
+    from pyeonji.storage.embedded.sqlite import Database
     from pyeonji.storage.entries import NewMessage, Quota, Settable, UidRanges
 
 _COLUMNS: Final = (
@@ -182,14 +184,29 @@ def empty(ledger: Ledger, mailbox_id: int) -> None:
     _expunge(ledger, mailbox_id, entries_in(ledger, mailbox_id, [(1, MAX_UID)]))
 
 
-def claim_recent(ledger: Ledger, mailbox_id: int, uid_next: int) -> None:
-    """No entry below is recent any more; no change of an entry, so no new mod-seq."""
+def claim_recent(ledger: Ledger, mailbox_id: int, uid_next: int) -> int:
+    """See AccountStore.claim_recent; no change of an entry, so no new mod-seq."""
     row = ledger.mailbox(mailbox_id)
-    if row.first_recent < uid_next:
-        row.first_recent = uid_next
-        ledger.connection.execute(
+    first = claim_directly(ledger.connection, mailbox_id, uid_next)
+    row.first_recent = max(first, uid_next)
+    return first
+
+
+def claim_directly(connection: Database, mailbox_id: int, uid_next: int) -> int:
+    """The same in a transaction that has no ledger."""
+    found = one(
+        connection,
+        "SELECT first_recent FROM mailboxes WHERE id = ? AND selectable",
+        (mailbox_id,),
+    )
+    if found is None:
+        raise NoSuchMailbox(str(mailbox_id))
+    first: int = found[0]
+    if first < uid_next:
+        connection.execute(
             "UPDATE mailboxes SET first_recent = ? WHERE id = ?", (uid_next, mailbox_id)
         )
+    return first
 
 
 def collect_garbage(ledger: Ledger, limit: int) -> tuple[list[str], bool]:
