@@ -143,7 +143,7 @@ def test_which_files_are_shown(tmp_path: Path) -> None:
     ("lines", "error"),
     [
         ('[acme]\ndirectory = "http://a"', "acme.directory: must be an https"),
-        ('[acme]\nchallenge = "dns-01"', "acme.challenge: must be one of"),
+        ('[acme]\nchallenge = "dns-02"', "acme.challenge: must be one of"),
         ("[acme]", "acme: http-01 needs a .*and tls = .none."),
         (WEB + '[acme]\nchallenge = "tls-alpn-01"', "acme: tls-alpn-01 needs"),
         ('[mta_sts]\nmax_age = "5d"', "mta_sts.mode: is missing"),
