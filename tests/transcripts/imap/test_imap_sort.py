@@ -195,6 +195,50 @@ def test_references() -> None:
     )
 
 
+def test_threads_again() -> None:
+    """The same question again, and after the mailbox has changed (RFC 5256 §3)."""
+    more = day(4, "Re: one", "d", "b").encode()
+    with_letters(
+        [day(1, "one", "a"), day(2, "Re: one", "b", "a"), day(3, "two", "c")],
+        rf"""
+        C: a THREAD REFERENCES UTF-8 ALL
+        S: * THREAD (1 2)(3)
+        S: a OK That is all.
+        C: b THREAD REFERENCES UTF-8 ALL
+        S: * THREAD (1 2)(3)
+        S: b OK That is all.
+        C: c THREAD REFS UTF-8 ALL
+        S: * THREAD (1 2)(3)
+        S: c OK That is all.
+        C: d THREAD REFERENCES UTF-8 NOT SUBJECT two
+        S: * THREAD (1 2)
+        S: d OK That is all.
+        C: e STORE 1 +FLAGS.SILENT (\Deleted)
+        S: e OK <any>
+        C: f EXPUNGE
+        S: * 1 EXPUNGE
+        S: f OK <any>
+        C: g THREAD REFERENCES UTF-8 ALL
+        S: * THREAD (1)(2)
+        S: g OK That is all.
+        C: h UID THREAD REFERENCES UTF-8 ALL
+        S: * THREAD (2)(3)
+        S: h OK That is all.
+        C: i APPEND INBOX {{{len(more)}+}}
+        {"".join(f"C: {line}{chr(10)}        " for line in more.decode().split(chr(13) + chr(10)))}
+        S: * 3 EXISTS
+        S: * 3 RECENT
+        S: i OK <any>
+        C: j THREAD REFERENCES UTF-8 ALL
+        S: * THREAD (1 3)(2)
+        S: j OK That is all.
+        C: k UID THREAD REFERENCES UTF-8 ALL
+        S: * THREAD (2 4)(3)
+        S: k OK That is all.
+        """,
+    )
+
+
 def test_refs() -> None:
     """REFS: the thread with the latest arrival comes last; subjects join nothing."""
     first = '"01-Jul-1996 00:00:00 +0000" '

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pyeonji.mra.imap import places
 from pyeonji.mra.imap.enabled import Enabled
+from pyeonji.mra.imap.kept_threads import KeptThreads
 from pyeonji.mra.imap.unanswered import Unanswered
 from pyeonji.protocol.imap import responses
 from pyeonji.protocol.imap.server import ServerMachine
@@ -44,6 +45,7 @@ class House:
     nonce: Callable[[], bytes]
     spool: Callable[[], Spool]
     prepare: Callable[[Content], Prepared]
+    threads: KeptThreads = field(default_factory=KeptThreads)
 
 
 class Session:

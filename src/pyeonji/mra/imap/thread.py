@@ -43,14 +43,37 @@ async def thread(session: Session, command: commands.Thread) -> None:
     uids = await looking.found_uids(
         selected.account, selected.mailbox_id, selected, query
     )
-    columns = await sorting.gather(selected, uids, COLUMNS[command.algorithm])
-    names: Sequence[int] = columns[Column.UID]
+    names: Sequence[int] = uids
     if not command.by_uid:
-        names = selected.view.numbers(names)
-    written = forest_of(command.algorithm, columns).write(names)
+        names = selected.view.numbers(uids)
+    written = await _written(session, command, uids, names)
     session.write(b"* THREAD %b\r\n" % written if written else b"* THREAD\r\n")
     await session.updates(expunges=command.by_uid, only_if_dirty=True)
     session.tagged(command.tag, b"OK", "That is all.")
+
+
+async def _written(
+    session: Session,
+    command: commands.Thread,
+    uids: Sequence[int],
+    names: Sequence[int],
+) -> bytes:
+    """Threads of ascending uids, told by names."""
+    selected = session.selected
+    mailbox = selected.account.id, selected.mailbox_id, selected.uid_validity
+    about = mailbox, command.algorithm, command.by_uid
+    written = session.house.threads.get(about, uids, names)
+    if written is None:
+        columns = await sorting.gather(selected, uids, COLUMNS[command.algorithm])
+        forest = forest_of(command.algorithm, columns)
+        there: Sequence[int] = columns[Column.UID]
+        if len(there) != len(uids):  # some are gone by now
+            return forest.write(
+                there if command.by_uid else selected.view.numbers(there)
+            )
+        written = forest.write(names)
+        session.house.threads.keep(about, uids, names, written)
+    return written
 
 
 def forest_of(algorithm: Algorithm, columns: Columns) -> Forest:
