@@ -42,3 +42,16 @@ def network_key(address: str) -> str:
         return address
     length = 24 if found.version == 4 else 64
     return str(ipaddress.ip_network((found, length), strict=False))
+
+
+def network_of(address: str) -> str | None:
+    """What connections are counted by; None for loopback."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address or None
+    if parsed.is_loopback:
+        return None
+    if parsed.version == 6:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address

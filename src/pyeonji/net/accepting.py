@@ -1,13 +1,17 @@
-"""Accepting connections that begin with a header of the PROXY protocol."""
+"""Accepting connections that begin with a PROXY header, a TLS handshake, or both.
+
+Until these are done it is no connection: nobody else counts or waits for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from pyeonji.base.networks import within
+from pyeonji.base.networks import network_of, within
 from pyeonji.net.proxy import BadHeader, receive
 from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S
 
@@ -38,6 +42,7 @@ class Accepting:
         proxies: tuple[Network, ...],
         tls_context: ssl.SSLContext | None,
         most: int,
+        per_network: int,
     ) -> None:
         """Nothing is accepted before `start`.
 
@@ -49,6 +54,8 @@ class Accepting:
             proxies: whose connections begin with a header; others' do not.
             tls_context: TLS behind the header, or None.
             most: connections that may be at their beginning.
+            per_network: of these of one IPv4 address or IPv6 /64; loopback and
+                proxies have no limit.
         """
         self._name = name
         self._bound = bound
@@ -56,6 +63,8 @@ class Accepting:
         self._proxies = proxies
         self._tls_context = tls_context
         self._most = most
+        self._per_network = per_network
+        self._networks: Counter[str] = Counter()
         self._accepting: asyncio.Task[None] | None = None
         self._begun: set[asyncio.Task[None]] = set()
 
@@ -80,19 +89,40 @@ class Accepting:
                 log.warning("listener.accept", listener=self._name, reason=str(error))
                 await asyncio.sleep(ACCEPT_PAUSE_S)
                 continue
-            if len(self._begun) >= self._most:
-                accepted.close()
-                continue
-            task = loop.create_task(self._begin(accepted, str(address[0])))
-            self._begun.add(task)
-            task.add_done_callback(self._begun.discard)
+            self._let_begin(accepted, str(address[0]))
 
-    async def _begin(self, accepted: socket.socket, address: str) -> None:
-        """Read the header of a proxy's connection, then let it begin."""
+    def _let_begin(self, accepted: socket.socket, address: str) -> None:
+        """Unless too many have begun and are not done with it."""
+        proxied = within(address, self._proxies)
+        network = None if proxied else network_of(address)
+        if len(self._begun) >= self._most or (
+            network is not None and self._networks[network] >= self._per_network
+        ):
+            log.warning("connection.refused", listener=self._name, peer=address)
+            accepted.close()
+            return
+        work = self._begin(accepted, address, proxied=proxied)
+        task = asyncio.get_running_loop().create_task(work)
+        self._begun.add(task)
+        if network is not None:
+            self._networks[network] += 1
+        task.add_done_callback(lambda _: self._has_begun(task, network))
+
+    def _has_begun(self, task: asyncio.Task[None], network: str | None) -> None:
+        self._begun.discard(task)
+        if network is not None:
+            self._networks[network] -= 1
+            if not self._networks[network]:
+                del self._networks[network]
+
+    async def _begin(
+        self, accepted: socket.socket, address: str, *, proxied: bool
+    ) -> None:
+        """Read the header of a proxy's connection, shake hands, then let it begin."""
         peer: Peer | None = None
         tls = self._tls_context
         try:
-            if within(address, self._proxies):
+            if proxied:
                 source = await receive(accepted)
                 peer = (source.address, source.port) if source is not None else None
             await asyncio.get_running_loop().connect_accepted_socket(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import time
 from collections import Counter
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from pyeonji.base.networks import network_key
+from pyeonji.base.networks import network_key, network_of
 from pyeonji.base.rates import NO_LIMIT, Rate, Rates
 from pyeonji.net.accepting import Accepting
 from pyeonji.net.connection import Connection, Door
-from pyeonji.net.tls import HANDSHAKE_TIMEOUT_S
 from pyeonji.protocol.machine import CLOSED, Machine
 
 if TYPE_CHECKING:
@@ -74,19 +72,6 @@ def bind(host: str, port: int, *, copies: int) -> list[socket.socket]:
     return bound
 
 
-def network_of(address: str) -> str | None:
-    """What connections are counted by; None for loopback."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address or None
-    if parsed.is_loopback:
-        return None
-    if parsed.version == 6:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address
-
-
 class Listener:
     """One bound socket of this process, and the connections that came by it."""
 
@@ -134,11 +119,13 @@ class Listener:
         self._proxies = proxies
         self._accounts = accounts
         self._accepting: Accepting | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Accept connections from now on."""
         loop = asyncio.get_running_loop()
-        if self._proxies:
+        if self._proxies or self._implicit_tls:
+            # create_server tells nobody of a handshake that failed
             self._accepting = Accepting(
                 self.name,
                 self._bound,
@@ -146,26 +133,24 @@ class Listener:
                 proxies=self._proxies,
                 tls_context=self._tls_context if self._implicit_tls else None,
                 most=self._limits.connections,
+                per_network=self._limits.per_network,
             )
             self._accepting.start()
             return
         self._server = await loop.create_server(
-            self._accept,
-            sock=self._bound,
-            backlog=BACKLOG,
-            ssl=self._tls_context if self._implicit_tls else None,
-            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if self._implicit_tls else None,
+            self._accept, sock=self._bound, backlog=BACKLOG
         )
 
     def stop_accepting(self) -> None:
         """Take no further connections; those that are go on."""
+        self._stopped = True
         if self._server is not None:
             self._server.close()
         if self._accepting is not None:
             self._accepting.stop()
 
     def _accept(self, peer: tuple[str, int] | None = None) -> Connection:
-        connection = Connection(
+        return Connection(
             self._open,
             connection_id=self._new_id(),
             loop=asyncio.get_running_loop(),
@@ -174,20 +159,23 @@ class Listener:
             peer=peer,
             accounts=self._accounts,
         )
-        self.connections.add(connection)
-        return connection
 
     def _open(self, connection: Connection) -> Door:
+        self.connections.add(connection)
         # as it came: XCLIENT gives it another address later
         network = connection.network = network_of(connection.peer_address)
         if network is not None:
             self._networks[network] += 1
-        if len(self.connections) > self._limits.connections or (
-            network is not None
-            and (
-                self._networks[network] > self._limits.per_network
-                or not self._rates.count(
-                    network_key(connection.peer_address), time.monotonic()
+        if (
+            self._stopped
+            or len(self.connections) > self._limits.connections
+            or (
+                network is not None
+                and (
+                    self._networks[network] > self._limits.per_network
+                    or not self._rates.count(
+                        network_key(connection.peer_address), time.monotonic()
+                    )
                 )
             )
         ):

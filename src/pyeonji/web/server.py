@@ -15,8 +15,8 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pyeonji.base.networks import network_of
 from pyeonji.net.accepting import Accepting
-from pyeonji.net.listener import network_of
 
 if TYPE_CHECKING:
     import socket
@@ -40,16 +40,21 @@ log = structlog.get_logger("pyeonji.web")
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, name: str, config: uvicorn.Config, proxies: tuple[Network, ...]
+        self,
+        name: str,
+        config: uvicorn.Config,
+        proxies: tuple[Network, ...],
+        per_network: int,
     ) -> None:
         super().__init__(config)
         self.accepting = asyncio.Event()
         self._name = name
         self._proxies = proxies
+        self._per_network = per_network
         self._proxied: list[Accepting] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._proxies and sockets is not None:
+        if (self._proxies or self.config.ssl is not None) and sockets is not None:
             await self.lifespan.startup()
             self.servers = []
             self._proxied = [self._behind_proxies(each) for each in sockets]
@@ -80,6 +85,7 @@ class _Server(uvicorn.Server):
             proxies=self._proxies,
             tls_context=self.config.ssl,
             most=MAX_CONCURRENT,
+            per_network=self._per_network,
         )
         accepting.start()
         return accepting
@@ -159,7 +165,7 @@ class WebListener:
         )
         config.load()
         config.ssl = tls_context
-        self._server = _Server(name, config, proxies)
+        self._server = _Server(name, config, proxies, per_network)
         self._bound = bound
         self._running: asyncio.Task[None] | None = None
 

@@ -144,28 +144,41 @@ def test_silence_ends_a_connection_with_words() -> None:
     assert talk(House(), b"silence\r\n") == b"hello\r\nsilence\r\ntoo late\r\n"
 
 
+class StandingLoop(asyncio.SelectorEventLoop):
+    """Its time stands until it is told to move."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+
 def drip(pieces: list[bytes]) -> bytes:
     """What a client hears that says each piece 20 ms after the one before."""
     house = House()
+    loop = StandingLoop()
 
     async def main() -> bytes:
         await house.listener.start()
         reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
         heard = asyncio.ensure_future(reader.read(-1))
         writer.write(b"silence\r\n")  # from now on 50 ms
-        for piece in pieces:
-            await asyncio.sleep(0.02)
+        for piece in (*pieces, b"quit\r\n"):
+            for _ in range(20):  # what was said is heard meanwhile
+                await asyncio.sleep(0)
+            loop.now += 0.02
+            for _ in range(20):
+                await asyncio.sleep(0)
             if heard.done():
                 break
             writer.write(piece)
-        if not heard.done():
-            writer.write(b"quit\r\n")
         said = await heard
         writer.close()
         house.listener.stop_accepting()
         return said
 
-    return asyncio.run(main())
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(main())
 
 
 def test_octets_without_a_line_are_silence() -> None:
