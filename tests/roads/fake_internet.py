@@ -46,6 +46,8 @@ class Internet:
     def __init__(self, **how_many: int) -> None:
         self.port = _free_port()
         self.arrived: Counter[str] = Counter()  # kind -> letters taken
+        self.first_at: dict[str, float] = {}  # kind -> time.monotonic()
+        self.last_at: dict[str, float] = {}
         self.recipients: Counter[str] = Counter()  # address -> how often
         self.put_off: set[str] = set()  # recipients that greylisting has seen
         self.addresses: dict[str, str] = {}
@@ -95,6 +97,14 @@ class Internet:
         for each in self._silent:
             each.close()
         self.dns.__exit__(None, None, None)
+
+    def note(self, kind: str, recipients: list[str]) -> None:
+        """A host of that kind has taken a letter."""
+        now = time.monotonic()
+        self.first_at.setdefault(kind, now)
+        self.last_at[kind] = now
+        self.arrived[kind] += 1
+        self.recipients.update(recipients)
 
     def _listen(self, address: str, kind: str) -> asyncio.Server:
         made = self._loop.create_server(
@@ -157,8 +167,7 @@ class Host(asyncio.Protocol):
             if line != b".":
                 return b""
             self._in_data = False
-            self._internet.arrived[self._kind] += 1
-            self._internet.recipients.update(self._to)
+            self._internet.note(self._kind, self._to)
             self._to = []
             return b"250 taken\r\n"
         verb = line[:4].upper()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.mta.hop import Hop
@@ -14,6 +16,11 @@ from pyeonji.mta.options import DAY, HOUR, MINUTE, Route
 from pyeonji.mta.queue import destination
 from pyeonji.mta.queue.pace import BEGINNING, MAX_BACKOFF_S, Pace, backoff
 from pyeonji.storage.queue import Recipient, Wishes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyeonji.base.ids import LetterId
 
 DEAD = "127.0.0.9"  # nobody listens there
 
@@ -151,6 +158,35 @@ def test_what_is_beyond_the_window_rests_on_the_disk(
     world = play(hop, scene)
     assert rested[0] > 50
     assert len(hop.taken) == 100
+    assert not world.queue.letters
+
+
+def test_letters_that_came_to_rest_late_are_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The disk is slow: all connections wait for work before letters rest there."""
+    monkeypatch.setattr(destination, "WINDOW", 8)
+    monkeypatch.setattr("pyeonji.mta.queue.remote.WINDOW", 8)
+    hop = Hop()
+
+    async def scene(world: World) -> None:
+        world.runner.options = replace(world.options, idle_connection=60.0)
+        at_once = world.queue.set_aside
+
+        async def slowly(lane: str, letters: Sequence[tuple[LetterId, float]]) -> None:
+            await asyncio.sleep(0.2)
+            await at_once(lane, letters)
+
+        monkeypatch.setattr(world.queue, "set_aside", slowly)
+        await asyncio.gather(*(world.send(f"a{n}@a.test") for n in range(40)))
+        await asyncio.sleep(0.1)
+        assert len(hop.taken) < 20  # the others are on their way to the disk
+        async with asyncio.timeout(5):
+            while len(hop.taken) < 40:  # noqa: ASYNC110 - a test
+                await asyncio.sleep(0.02)
+        await world.settle()
+
+    world = play(hop, scene)
     assert not world.queue.letters
 
 

@@ -127,6 +127,11 @@ class Destination:
         """Whether nothing is or will be at work here."""
         return not (self.workers or self._jobs or self.coming)
 
+    @property
+    def starves(self) -> bool:
+        """Whether its connections wait for work while letters rest in its lane."""
+        return self.aside and not (self._jobs or self.coming)
+
     def state(self) -> Lane:
         """What is kept of it."""
         return Lane(

@@ -177,6 +177,20 @@ class RemoteDeliveries:
             log.exception("queue.not_set_aside", letter=active.id)
             await asyncio.sleep(TROUBLE_PAUSE_S)
         self.runner.leave(active, known=True)
+        self.rested(line.name, self.runner.clock.time())
+
+    def rested(self, name: str, now: float) -> None:
+        """Letters rest in a lane by now: it is looked at soon, unless it is down.
+
+        Until they did, whoever served the line may have looked, found nothing,
+        and be waiting for work now.
+        """
+        line = self._destinations.get(name)
+        if line is not None and line.is_down(now):
+            return
+        if line is not None:
+            line.aside = True
+        self.runner.wake()
 
     async def revive(self, now: float) -> None:
         """Go on with lanes whose time has come.
@@ -191,6 +205,8 @@ class RemoteDeliveries:
                 return
             line = self._destinations.get(lane.name)
             if line is not None and not line.idle:
+                if line.starves and not line.is_down(now):
+                    await self._refill(line)
                 continue
             line = await self._named(lane.name)
             line.until = lane.until  # perhaps the operator wants it tried now
@@ -206,11 +222,12 @@ class RemoteDeliveries:
         if room <= 0:
             return 0
         line.coming += 1  # while it is looked, nobody else looks
+        line.aside = False  # who has letters rest meanwhile says so again
         try:
             letters = await self.runner.queue.load_lane(line.name, room)
         finally:
             line.coming -= 1
-        line.aside = len(letters) == room
+        line.aside |= len(letters) == room
         for letter in letters:
             line.coming += 1
             self.runner.admit(Active(letter, from_lane=line))

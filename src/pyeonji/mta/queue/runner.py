@@ -239,8 +239,12 @@ class Runner:
                 aside.setdefault(lane, []).append((letter.id, until))
             else:
                 self.admit(Active(letter))
-        for name, some in aside.items():
-            await self.queue.set_aside(name, some)
+        if aside:  # all in one commit
+            await asyncio.gather(
+                *(self.queue.set_aside(name, some) for name, some in aside.items())
+            )
+            for name in aside:
+                self._remote.rested(name, now)
         if len(letters) == room:
             await asyncio.sleep(0)
             return 0.0
