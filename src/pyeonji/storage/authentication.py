@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyeonji.net.tls import client_certificate
 from pyeonji.protocol.sasl import server
-from pyeonji.protocol.sasl.prep import NotPrepared, saslprep
+from pyeonji.protocol.sasl.prep import MAX_NAME_OCTETS, NotPrepared, saslprep
 from pyeonji.protocol.sasl.steps import (
     Challenge,
     ClientCertificate,
@@ -182,6 +182,7 @@ class Authenticator:
         self, identity: str, password: str, client_address: str
     ) -> Account | None:
         """The account whose address and password these are; None comes late."""
+        identity = _prepared(identity)
         await self._penance(identity, client_address)
         started = self._clock.monotonic()
         account = await self._proven(identity, password)
@@ -206,6 +207,7 @@ class Authenticator:
             compute: from the password to the digest.
             client_address: for the penalty.
         """
+        identity = _prepared(identity)
         await self._penance(identity, client_address)
         started = self._clock.monotonic()
         account, credentials = await self._find(identity)
@@ -380,3 +382,11 @@ class Authenticator:
         if len(self._failures) > MAX_PENALTIES:
             self._failures.popitem(last=False)
         await self._sleep(max(REFUSAL_S - (now - started), 0.0))
+
+
+def _prepared(identity: str) -> str:
+    """A name as mechanisms of SASL prepare it (RFC 6856 §2.2, RFC 4013)."""
+    try:
+        return saslprep(identity[:MAX_NAME_OCTETS])
+    except NotPrepared:
+        return ""  # nobody is called so

@@ -130,6 +130,26 @@ def test_many_at_once_are_one_check(
     run(tmp_path, test)
 
 
+def test_names_are_prepared(tmp_path: Path) -> None:
+    """By SASLprep, as in mechanisms, and so for penalties too (RFC 6856 §2.2)."""
+
+    async def test(b: Bench, account: Account) -> None:
+        check = b.auth.check_password
+        wide = "\uff4b\uff49\uff4d@x.test"  # NFKC makes it narrow
+        soft = "k\u00adim@x.test"  # a soft hyphen is nothing
+        for name in (wide, soft):
+            assert await check(name, "open sesame", PEER) == account
+        for name in ("kim\u0007@x.test", "\ud800@x.test", ""):
+            assert await check(name, "open sesame", PEER) is None
+        before = len(b.waits)
+        assert await check(soft, "wrong", PEER) is None
+        assert await check(wide, "wrong", PEER) is None
+        # the second waits before it is heard, for it is the same name
+        assert len(b.waits) == before + 3
+
+    run(tmp_path, test)
+
+
 def test_a_changed_password_is_not_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
