@@ -46,6 +46,7 @@ from pyeonji.serve.certificates import named_files
 from pyeonji.serve.configuration import Configuration, ConfigurationError
 from pyeonji.serve.contexts import Contexts
 from pyeonji.serve.filters import load_hooks, make_judge
+from pyeonji.serve.hanging import HangingHooks
 from pyeonji.serve.report_reading import ReportReader
 from pyeonji.serve.reporting import dmarc_reporter, tls_reporter
 from pyeonji.serve.websites import Websites
@@ -98,6 +99,9 @@ class Station:
             start.configuration.webhooks, clock, store.waiting_events
         )
         self._hooks = load_hooks(start.configuration)
+        self._hanging = HangingHooks(
+            start.configuration.data, start.number, self._hooks
+        )
         self._chores: list[asyncio.Future[None]] = []
         self._start = start
         self._store = store

@@ -489,6 +489,14 @@ def test_disk_and_queue() -> None:
     assert {"disk", "data", "queue"} <= codes(disk=free, queue=QueueSeen()).keys()
 
 
+def test_a_hook_that_hangs() -> None:
+    asked = HostAsked(hostname="mail.example.test", now=NOW, hanging={"a:B": 3})
+    [found] = [x for x in check_host(asked) if x.code == "hook.hangs"]
+    assert (found.severity, found.subject) == (Severity.WARNING, "a:B")
+    assert found.values["count"] == "3"
+    assert "hook.hangs" not in codes()
+
+
 def test_a_private_address_is_told() -> None:
     from pyeonji.base.dns import DnsAnswer, DnsStatus
 

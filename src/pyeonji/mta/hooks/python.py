@@ -7,7 +7,6 @@ import importlib
 import inspect
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -17,6 +16,7 @@ from pyeonji.base.errors import PermanentError, TemporaryError
 from pyeonji.message.header import FIELD
 from pyeonji.mta.hooks import editing
 from pyeonji.mta.hooks.session import NOTHING, Edit, Verdict
+from pyeonji.mta.hooks.threads import AllBusy, Threads
 from pyeonji.mta.policy.decision import (
     Decision,
     accept,
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from pyeonji.mta.hooks.session import Arriving, Peer
     from pyeonji.mta.needs import Deliver, Placed
     from pyeonji.storage.content import Content
-
-MAX_THREADS: Final = 16
-"""Plain functions of one hook that run at once; more wait, and their time runs."""
 
 HEADER_SHOWN: Final = 1024 * 1024
 STAGES: Final = ("connect", "mail", "rcpt", "message", "deliver")
@@ -95,7 +92,7 @@ class PythonHook:
             for stage in STAGES
             if getattr(type(hook), stage) is not getattr(public.Hook, stage)
         }
-        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="hook")
+        self.threads = Threads(options.module, options.time_s)
 
     @property
     def name(self) -> str:
@@ -116,7 +113,7 @@ class PythonHook:
 
     def end(self) -> None:
         """The process ends: no function begins any more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.threads.end()
 
     async def ask(self, stage: str, event: object) -> public.Decision | None:
         """What it says at a stage; must run in a task.
@@ -128,10 +125,12 @@ class PythonHook:
         if method is None:
             return None
         try:
-            async with asyncio.timeout(self.options.time_s):
-                answer = await self._called(method, event)
+            answer = await self._called(method, event)
             if answer is not None and not isinstance(answer, public.Decision):
                 raise TypeError(f"{answer!r} is no decision")  # noqa: TRY301 - named below
+        except AllBusy as error:  # it was told of each that hangs
+            log.warning("hook.busy", hook=self.options.module, stage=stage)
+            raise HookFailed(str(error)) from error
         except Exception as error:  # whatever somebody's code raises
             log.exception("hook.failed", hook=self.options.module, stage=stage)
             raise HookFailed(str(error) or type(error).__name__) from error
@@ -139,10 +138,13 @@ class PythonHook:
 
     async def _called(self, method: Any, event: object) -> Any:
         if inspect.iscoroutinefunction(method):
-            return await method(event)
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._threads, method, event)
-        return await answer if inspect.isawaitable(answer) else answer
+            answer = method(event)
+        else:
+            answer = await self.threads.call(method, event)
+        if not inspect.isawaitable(answer):
+            return answer
+        async with asyncio.timeout(self.options.time_s):
+            return await answer
 
     def default(self, reason: str) -> Decision | None:
         """What holds when it fails."""

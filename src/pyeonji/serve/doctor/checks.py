@@ -44,6 +44,8 @@ def check_host(asked: HostAsked) -> list[Finding]:
         found += _disk(asked.disk)
     if asked.queue is not None:
         found += _queue(asked.queue)
+    for module, count in asked.hanging.items():
+        found.append(warning("hook.hangs", module, count=count))
     found += _clock(asked)
     return found
 

@@ -108,6 +108,7 @@ class HostAsked:
     certificate: CertificateSeen | None = None
     disk: DiskSeen | None = None
     queue: QueueSeen | None = None
+    hanging: Mapping[str, int] = field(default_factory=dict)  # functions of hooks
     outbound: str | None = None  # why port 25 of others isn't reached; None: not tried
     outbound_at: str = ""
     skew_s: float | None = None  # our clock minus the world's; None: not known

@@ -23,6 +23,7 @@ from pyeonji.serve.doctor.facts import (
     HostAsked,
 )
 from pyeonji.serve.doctor.local import certificate_seen, disk_seen, queue_seen
+from pyeonji.serve.hanging import hanging_seen
 from pyeonji.serve.publishing import (
     addresses_of,
     domain_records,
@@ -181,6 +182,7 @@ class Gatherer:
             ),
             disk=disk_seen(configuration),
             queue=await queue_seen(self._store, self._clock.time()),
+            hanging=hanging_seen(configuration.data),
             outbound=outbound,
             outbound_at=outbound_at,
             skew_s=skew,

@@ -249,6 +249,16 @@ HOST_WORDS: Final[dict[str, tuple[Told, Told]]] = {
         ("{paths} don't belong to {user}", "chown them to {user}"),
         ("{paths}의 주인이 {user}이(가) 아닙니다", "{user}에게 chown 하세요"),
     ),
+    "hook.hangs": (
+        (
+            "{count} functions of this hook hang and hold a thread each",
+            "look for what they wait for (the log's hook.hangs), and restart",
+        ),
+        (
+            "이 훅의 함수 {count}개가 멈춰서 스레드를 하나씩 붙들고 있습니다",
+            "무엇을 기다리는지 찾고(로그의 hook.hangs) 서버를 다시 시작하세요",
+        ),
+    ),
     "queue": (
         ("{count} letters are on their way", ""),
         ("편지 {count}통이 가는 중입니다", ""),
