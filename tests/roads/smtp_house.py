@@ -98,6 +98,7 @@ class House:
             directory=directory,
             queue=self.store.queue,
             suppressions=self.store.suppressions,
+            has_room=deliverer.has_room,
             office=self.store.office,
             authenticator=self.authenticator,
             expand=expand,

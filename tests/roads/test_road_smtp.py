@@ -68,6 +68,35 @@ def test_who_is_taken_at_rcpt(tmp_path: Path) -> None:
     play(tmp_path, scene, routes=routes)
 
 
+def test_a_full_mailbox_is_told_at_rcpt(tmp_path: Path) -> None:
+    """What can't be delivered is not taken, and nobody gets a bounce for it.
+
+    But postmaster's is (RFC 5321 §4.5.1), and a list's: others may have room.
+    """
+
+    async def scene(house: House) -> None:
+        lee = await house.add("lee@example.test", quota_octets=2000)
+        await house.add("one@example.test", quota_messages=0)
+        await house.store.directory.update_domain(
+            Domain(name="example.test", administrator=lee.id)
+        )
+        await house.alias("team@example.test", "kim@example.test", "lee@example.test")
+        client = await Client.open(house.port)
+        await client.say("EHLO a.test", "250-")
+        await client.say("MAIL FROM:<x@remote.test> SIZE=2001", "250")
+        await client.say("RCPT TO:<lee@example.test>", "452 4.2.2")
+        await client.say("RCPT TO:<one@example.test>", "452 4.2.2")
+        await client.say("RCPT TO:<kim@example.test>", "250")
+        await client.say("RCPT TO:<team@example.test>", "250")
+        await client.say("RCPT TO:<postmaster@example.test>", "250")
+        await client.say("RSET", "250")
+        await client.say("MAIL FROM:<x@remote.test> SIZE=1500", "250")
+        await client.say("RCPT TO:<lee@example.test>", "250")
+        await client.close()
+
+    play(tmp_path, scene)
+
+
 def test_two_ways_to_one_mailbox_bring_it_once(tmp_path: Path) -> None:
     """An alias and its member in one transaction."""
 

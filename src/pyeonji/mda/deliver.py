@@ -10,6 +10,7 @@ from pyeonji.base.errors import PermanentError, TemporaryError
 from pyeonji.base.limits import MAX_HEADER_OCTETS
 from pyeonji.storage.content import BlobFile
 from pyeonji.storage.entries import SpecialUse
+from pyeonji.storage.errors import StorageUnavailable
 from pyeonji.storage.mailboxes import Delivered, Delivery
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pyeonji.mda.aliases import Aliases
     from pyeonji.message.prepare import Prepared
     from pyeonji.storage.content import Content
+    from pyeonji.storage.directory import Account
     from pyeonji.storage.mailboxes import MailStore
 
 _DELIVERED_TO: Final = re.compile(
@@ -51,6 +53,24 @@ class Deliverer:
     def __init__(self, aliases: Aliases, store: MailStore) -> None:
         self._aliases = aliases
         self._store = store
+
+    async def has_room(self, account: Account, octets: int) -> bool:
+        """Whether a letter still fits; what is on its way there is not counted.
+
+        Args:
+            account: whose; one without limits is not opened.
+            octets: of the letter, 0 where nobody said.
+        """
+        quota = account.quota
+        if quota.octets is None and quota.messages is None:
+            return True
+        try:
+            usage = await (await self._store.account(account.id)).usage()
+        except StorageUnavailable:  # the letter may wait
+            return True
+        return (
+            quota.octets is None or usage.octets + max(octets, 1) <= quota.octets
+        ) and (quota.messages is None or usage.messages < quota.messages)
 
     async def deliver(
         self,

@@ -78,5 +78,8 @@ Raises PermanentError.
 IsLocal = Callable[[str], Awaitable[bool]]
 """Whether an address is in a domain whose mail we keep."""
 
+HasRoom = Callable[["Account", int], Awaitable[bool]]
+"""Whether a letter of so many octets still fits into an account."""
+
 Sync = Callable[["AccountId"], Awaitable[None]]
 """Returns when all deliveries to the account so far are stable."""

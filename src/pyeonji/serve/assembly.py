@@ -421,6 +421,7 @@ class Station:
             forwarding=self._forwarding,
             checker=self._checker,
             suppressions=self._store.suppressions,
+            has_room=self._deliverer.has_room,
         )
         kind = DoorKind(
             submission=submission,

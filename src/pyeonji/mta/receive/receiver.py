@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyeonji.base.networks import Network
     from pyeonji.message.prepare import Prepared
     from pyeonji.mta.forward.forwarding import Forwarding
-    from pyeonji.mta.needs import Expand, IsLocal
+    from pyeonji.mta.needs import Expand, HasRoom, IsLocal
     from pyeonji.mta.options import Options
     from pyeonji.mta.queue.runner import Runner
     from pyeonji.mta.receive.checking import Checker
@@ -80,6 +80,7 @@ class Receiver:
     signer: Signer | None = None  # None: what is submitted is not signed
     checker: Checker | None = None  # None: nothing is checked
     suppressions: Suppressions | None = None  # None: all may be written to
+    has_room: HasRoom | None = None  # None: a full mailbox is found at delivery
     judge: Judge = field(init=False)
     submitter: Submitter = field(init=False)
 

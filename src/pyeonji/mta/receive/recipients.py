@@ -92,9 +92,25 @@ async def _is_welcome(door: Door, path: str, expansion: Expansion | None) -> boo
         await door.visit.unknown_recipient()
         door.smtp.reply(550, "5.1.1", "no such user here")
         return False
+    if not await _has_room(door, transaction, expansion):
+        door.smtp.reply(452, "4.2.2", "the mailbox is full")
+        return False
     if decision.rule:
         transaction.decisions.append(decision)
     return True
+
+
+async def _has_room(door: Door, transaction: Transaction, expansion: Expansion) -> bool:
+    """Whether the letter fits where it goes, if that is one mailbox.
+
+    Taken all the same, it would wait for days and then be a bounce to somebody
+    who may not have sent it.
+    """
+    has_room = door.receiver.has_room
+    if has_room is None or expansion.alias or len(expansion.accounts) != 1:
+        return True
+    _, account = expansion.accounts[0]
+    return await has_room(account, transaction.mail.size_octets or 0)
 
 
 async def suppressed(door: Door, sender: str, path: str) -> Suppression | None:
