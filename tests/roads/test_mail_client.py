@@ -65,6 +65,7 @@ class Client:
         process = self.start(*words)
         out, err = process.communicate(given.encode(), timeout=30)
         assert process.returncode == code, (words, out.decode(), err.decode())
+        self.told = err.decode()
         return out.decode()
 
     def as_lee(self, command: str, *words: str, code: int = Exit.OK) -> Any:
@@ -204,13 +205,15 @@ def test_news_are_told_as_they_come(client: Client) -> None:
 
 
 def test_what_is_wrong_has_a_code(client: Client) -> None:
-    """Wrong secret 77, no letter 66, no server 69."""
+    """Wrong secret 77, no letter 66, no server 69; and words that say which."""
     imap = f"{HOST}:{client.server.port('imap')}"
     wrong = ("--imap", imap, "--user", KIM, "--password-stdin")
     client.run("list", *wrong, given="wrong", code=Exit.REFUSED)
+    assert client.told.startswith("pyeonji mail: not logged in: ")
     client.run("read", "99999", "--profile", "lee", code=Exit.NO_INPUT)
     closed = ("--imap", f"{HOST}:1", "--user", KIM, "--password-stdin")
     client.run("list", *closed, given=PASSWORD, code=Exit.UNAVAILABLE)
+    assert client.told == f"pyeonji mail: {HOST}:1: Connection refused\n"
 
 
 def test_a_secret_that_was_forgotten_is_asked_for(client: Client) -> None:

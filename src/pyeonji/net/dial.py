@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from contextlib import suppress
@@ -277,9 +278,19 @@ async def connect(
     except ssl.SSLError as error:
         raise tls_failure(error) from error
     except (OSError, EOFError) as error:
-        raise Unreachable(str(error) or type(error).__name__) from error
+        raise Unreachable(_why(error)) from error
     _quicken(stream)
     return stream
+
+
+def _why(error: OSError | EOFError) -> str:
+    """What the system says, without its numbers."""
+    if isinstance(error, socket.gaierror):
+        return (
+            "no such host" if error.errno == socket.EAI_NONAME else str(error.strerror)
+        )
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else str(error) or type(error).__name__
 
 
 def _quicken(stream: ClientStream) -> None:

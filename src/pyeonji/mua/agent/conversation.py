@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyeonji.mua.agent.errors import LoginRefused
 from pyeonji.net.dial import connect
+from pyeonji.net.errors import Unreachable
 from pyeonji.net.tls import client_context
 from pyeonji.protocol.machine import CLOSED, NEED_DATA, PAUSED
 from pyeonji.protocol.sasl.client import (
@@ -32,12 +33,15 @@ _BEARER: Final = ("OAUTHBEARER", "XOAUTH2")
 
 async def dial(server: Server) -> ClientStream:
     """Connect to a server as the profile says. Raises Unreachable, TlsFailed."""
-    return await connect(
-        server.host,
-        server.port,
-        tls=server.tls,
-        context=client_context(verify=server.verify),
-    )
+    try:
+        return await connect(
+            server.host,
+            server.port,
+            tls=server.tls,
+            context=client_context(verify=server.verify),
+        )
+    except Unreachable as error:
+        raise Unreachable(f"{server.host}:{server.port}: {error}") from error
 
 
 class Conversation:

@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from pyeonji.base.errors import PyeonjiError
+from pyeonji.mua.agent.errors import LoginRefused
 from pyeonji.mua.agent.show import safe, safe_line
 from pyeonji.mua.cli.exits import Exit, exit_of
+from pyeonji.net.errors import TlsFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -59,11 +61,21 @@ def reported() -> Iterator[None]:
     try:
         yield
     except PyeonjiError as error:
-        leave(exit_of(error), str(error))
+        leave(exit_of(error), _told(error))
     except BrokenPipeError:
         leave(Exit.CANNOT_WRITE)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _told(error: PyeonjiError) -> str:
+    """An error in words that say what to do, where that is not plain."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, LoginRefused):
+        return f"not logged in: {text}"
+    if isinstance(error, TlsFailed) and "certificate" in text:
+        return f"{text} (--insecure takes any)"
+    return text
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

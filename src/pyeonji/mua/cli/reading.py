@@ -183,9 +183,10 @@ def _saved(octets: bytes, part: Part, folder: Path) -> dict[str, object]:
     name = harmless_name(part.file_name, f"part-{part.number}{extension}")
     content = part_octets(octets, part)
     try:
+        folder.mkdir(exist_ok=True)  # not what is above: that may be a mistake
         path = write_new(folder, name, content)
     except OSError as error:
-        leave(Exit.CANNOT_WRITE, f"{folder / name}: {error.strerror or error}")
+        leave(Exit.CANNOT_WRITE, f"{error.filename}: {error.strerror or error}")
     return {
         "part": part.number,
         "name": part.file_name,
