@@ -367,3 +367,20 @@ def test_what_a_crash_left_in_the_spool_goes(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(run())
+
+
+def test_what_a_file_is_opened_with_holds(tmp_path: Path) -> None:
+    """All of the settings, not only the first, which is the one that answers."""
+    connection = connect(
+        tmp_path / "a.db", [], synchronous="NORMAL", cache_kib=300, checkpoint_pages=0
+    )
+    wanted = {
+        "journal_mode": "wal",
+        "synchronous": 1,
+        "cache_size": -300,
+        "wal_autocheckpoint": 0,
+        "temp_store": 2,
+        "trusted_schema": 0,
+    }
+    assert {name: connection.pragma(name) for name in wanted} == wanted
+    connection.close()

@@ -70,8 +70,8 @@ HANDED_IN_S: Final = 60.0
 
 READER_CACHE_KIB: Final = 256
 WRITER_CACHE_KIB: Final = 1024
-MMAP_OCTETS: Final = 1 << 30
-"""Readers map the file: what it holds is cached once, by the system."""
+"""Few: what a file holds is cached once, by the system. It is not mapped: a sector
+that cannot be read would be the end of the process, not of one command."""
 
 FILE_NAME: Final = "mail.db"
 
@@ -120,7 +120,7 @@ class AccountFile:
         self.folder = folder
         self.blobs = folder / "blobs"
         self.path = folder / FILE_NAME
-        self.reader = self._connect(READER_CACHE_KIB, MMAP_OCTETS)
+        self.reader = self._connect(READER_CACHE_KIB)
         self.spare: list[Database] = []  # for searching, used in turn
         self.texts_until: dict[int, int] = {}  # by mailbox: uids below have texts
         self._submitted = 0
@@ -148,13 +148,12 @@ class AccountFile:
         self._sync_waiting: list[tuple[AnyFuture, Any]] = []
         self._syncing = False
 
-    def _connect(self, cache_kib: int, mmap_octets: int = 0) -> Database:
+    def _connect(self, cache_kib: int) -> Database:
         return connect(
             self.path,
             MIGRATIONS,
             synchronous="NORMAL",
             cache_kib=cache_kib,
-            mmap_octets=mmap_octets,
             checkpoint_pages=0,
         )
 
@@ -245,7 +244,7 @@ class AccountFile:
 
     def _make_some_texts(self) -> bool:
         """Whether there may be more of them to make."""
-        connection = self._connect(READER_CACHE_KIB, MMAP_OCTETS)
+        connection = self._connect(READER_CACHE_KIB)
         try:
             self._textless = False  # what comes from now on says so again
             lacking, more = without_texts(

@@ -393,7 +393,6 @@ def _connect(path: Path) -> Database:
         path,
         MIGRATIONS,
         synchronous="NORMAL",
-        mmap_octets=1 << 30,
         checkpoint_pages=0,
     )
     connection.create_scalar_function("has_field", has_field, 3, deterministic=True)

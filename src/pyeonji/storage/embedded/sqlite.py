@@ -59,7 +59,6 @@ def connect(
     *,
     synchronous: str,
     cache_kib: int = 2048,
-    mmap_octets: int = 0,
     checkpoint_pages: int = 1000,
 ) -> Database:
     """Open a file, bring its schema up to date, and set what all files have.
@@ -69,7 +68,6 @@ def connect(
         migrations: all of them; the first is the first schema.
         synchronous: NORMAL (stable only after `fdatasync` of the log) or FULL.
         cache_kib: most memory for pages.
-        mmap_octets: how much of the file is read through a mapping.
         checkpoint_pages: length of the log that starts a checkpoint at a
             commit; 0 leaves checkpoints to the caller.
 
@@ -82,10 +80,10 @@ def connect(
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             connection.execute(
                 f"PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};"
-                f"PRAGMA cache_size = -{cache_kib}; PRAGMA mmap_size = {mmap_octets};"
+                f"PRAGMA cache_size = -{cache_kib};"
                 f"PRAGMA wal_autocheckpoint = {checkpoint_pages};"
                 "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF"
-            )
+            ).fetchall()  # the first gives a row, and the others come after it
             migrate(connection, migrations)
         except BaseException:
             connection.close()
