@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "doctor": Command(f"{HERE}.doctor:doctor", "pyeonji doctor example.org"),
     "check": Command(f"{HERE}.check:check", "pyeonji --config pyeonji.toml check"),
     "verify": Command(f"{HERE}.check:verify", "pyeonji verify"),
+    "backup": Command(f"{HERE}.backup:backup", "pyeonji backup /srv/backup/pyeonji"),
     "repair": Command(f"{HERE}.check:repair", "pyeonji repair"),
 }
 """In the order of --help."""

@@ -41,7 +41,7 @@ def verify(
     May run beside the server; what is being written meanwhile is no problem.
     """
     kept: Context = context.obj
-    _show(verify_data(kept.data()), json=json)
+    show_report(verify_data(kept.data()), json=json)
 
 
 def repair(
@@ -57,12 +57,13 @@ def repair(
     data = kept.data()
     lock = lock_data(data)
     try:
-        _show(repair_data(data), json=json)
+        show_report(repair_data(data), json=json)
     finally:
         os.close(lock)
 
 
-def _show(report: Report, *, json: bool) -> None:
+def show_report(report: Report, *, json: bool) -> None:
+    """What was found; exit code 1 on any problem."""
     if json:
         print_json(report)
     else:
