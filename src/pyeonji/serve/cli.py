@@ -35,6 +35,12 @@ COMMANDS: Final[dict[str, Command]] = {
     "check": Command(f"{HERE}.check:check", "pyeonji --config pyeonji.toml check"),
     "verify": Command(f"{HERE}.check:verify", "pyeonji verify"),
     "backup": Command(f"{HERE}.backup:backup", "pyeonji backup /srv/backup/pyeonji"),
+    "import": Command(
+        f"{HERE}.moving:import_", "pyeonji import kim@example.org /home/kim/Maildir"
+    ),
+    "export": Command(
+        f"{HERE}.moving:export", "pyeonji export kim@example.org /srv/kim"
+    ),
     "repair": Command(f"{HERE}.check:repair", "pyeonji repair"),
 }
 """In the order of --help."""

@@ -200,12 +200,12 @@ class Pop3Door:
                     account = await house.authenticator.check_password(
                         name, password, peer
                     )
-                    await self._admit(account)
+                    await self._admit(account, name)
                 case commands.ApopAsked(name=name, digest=digest):
                     account = await house.authenticator.check_digest(
                         name, digest.encode(), self._apop_digest, peer
                     )
-                    await self._admit(account)
+                    await self._admit(account, name)
                 case commands.AuthAsked():
                     self._exchange = house.authenticator.begin(
                         event.mechanism,
@@ -245,14 +245,16 @@ class Pop3Door:
             self.machine.challenge(outcome.octets)
             return
         self._exchange = None
-        await self._admit(outcome.account if isinstance(outcome, Admitted) else None)
+        account = outcome.account if isinstance(outcome, Admitted) else None
+        await self._admit(account, outcome.authcid)
 
-    async def _admit(self, account: Account | None) -> None:
+    async def _admit(self, account: Account | None, name: str) -> None:
         if account is None:
             log.info(
                 "pop3.refused",
                 connection=self._connection.id,
                 peer=self._connection.peer_address,
+                user=name[:200],
             )
             self.machine.err(Text.BAD_CREDENTIALS, code="AUTH")  # RFC 3206 §5
             self._count_attempt()
