@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from pyeonji.base.errors import PermanentError
+from pyeonji.serve.commands.addresses import whole_address
 from pyeonji.serve.commands.context import Context, print_json, print_table
 from pyeonji.serve.values import ValueRefused, octets
 from pyeonji.storage.credentials import make_credentials
@@ -119,6 +120,7 @@ def add(
 ) -> None:
     """Make an account; the first one of a domain reads its postmaster's mail."""
     kept: Context = context.obj
+    address = whole_address(address)
     password = ask_password(from_stdin=password_stdin)
 
     async def work(store: Store) -> None:

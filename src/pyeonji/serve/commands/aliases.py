@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyeonji.mda.aliases import Aliases, AliasLoops
+from pyeonji.serve.commands.addresses import whole_address
 from pyeonji.serve.commands.context import Context, print_json, print_table
 from pyeonji.storage.directory import Alias
 
@@ -26,13 +29,27 @@ def add(
     targets: Annotated[list[str], typer.Argument(help="Whom it stands for.")],
 ) -> None:
     """Make an alias; several targets make a small list."""
-
-    async def work(store: Store) -> None:
-        await store.directory.add_alias(Alias(address=address, targets=tuple(targets)))
-
     kept: Context = context.obj
-    kept.run(work)
+    address = whole_address(address)
+    alias = Alias(address=address, targets=tuple(map(whole_address, targets)))
+
+    async def work(store: Store) -> list[str]:
+        await store.directory.add_alias(alias)
+        aliases = Aliases(store.directory, hostname=kept.configuration.hostname)
+        return [one for one in alias.targets if await _leads_nowhere(aliases, one)]
+
+    nowhere = kept.run(work)
     print(f"alias {address} added")
+    for target in nowhere:
+        print(f"nobody is reached at {target} now", file=sys.stderr)
+
+
+async def _leads_nowhere(aliases: Aliases, target: str) -> bool:
+    """Whether it is ours, and nobody's or only itself."""
+    try:
+        return await aliases.is_local(target) and await aliases.expand(target) is None
+    except AliasLoops:
+        return True
 
 
 @app.command("list", epilog="Example: `pyeonji alias list`")

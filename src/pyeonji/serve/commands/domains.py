@@ -9,6 +9,7 @@ import typer
 
 from pyeonji.mta.publish.records import ascii_name
 from pyeonji.mta.signing.keys import KEY_TYPES
+from pyeonji.serve.commands.addresses import whole_address
 from pyeonji.serve.commands.context import Context, print_json, print_table
 from pyeonji.serve.commands.dkim import new_keys
 from pyeonji.storage.directory import Domain
@@ -110,7 +111,9 @@ def set_(
             if account is None:
                 raise NoSuchAccount(f"there is no account {administrator}")
             account_id = account.id
-        catching = domain.catch_all if catch_all is None else catch_all or None
+        catching = domain.catch_all
+        if catch_all is not None:
+            catching = whole_address(catch_all) if catch_all else None
         await store.directory.update_domain(
             replace(domain, administrator=account_id, catch_all=catching)
         )
