@@ -421,14 +421,25 @@ def future(connection: Database, account: str, now: float) -> tuple[int, int]:
     return row
 
 
+Place = tuple[float, str]
+"""Of a letter in the list by time: when it is due, and its id."""
+
+FRONT: Final[Place] = (-1.0, "")
+"""Before all letters."""
+
+
 def load(
     connection: Database,
     due_before: float,
     limit: int,
     claimed: Collection[LetterId],
-) -> list[QueuedLetter]:
-    """See Queue.load."""
-    urgent = lanes.unclaimed(
+    after: Place = FRONT,
+) -> tuple[list[QueuedLetter], Place]:
+    """See Queue.load.
+
+    All that is due after a place is claimed then, up to the place that it gives.
+    """
+    meant = lanes.unclaimed(
         connection,
         "SELECT id FROM letters INDEXED BY letters_urgent WHERE priority > 0"
         " AND held = 0 AND next_attempt <= ?"
@@ -437,17 +448,20 @@ def load(
         claimed,
         limit,
     )
-    meant = lanes.unclaimed(
-        connection,
-        "SELECT id FROM letters WHERE held = 0 AND next_attempt <= ?"
-        " ORDER BY next_attempt, id LIMIT ?",
-        (due_before, limit + len(claimed)),
-        claimed,
-        limit,
-    )
-    # of those that are in both, the first place counts
-    both = list(dict.fromkeys((*urgent, *meant)))[:limit]
-    return [read(connection, letter_id) for letter_id in both]
+    urgent = frozenset(meant)
+    if len(meant) < limit:
+        for due, name in connection.execute(
+            "SELECT next_attempt, id FROM letters WHERE held = 0"
+            " AND next_attempt <= ? AND (next_attempt, id) > (?, ?)"
+            " ORDER BY next_attempt, id",
+            (due_before, *after),
+        ):
+            after = (due, name)
+            if name not in claimed and name not in urgent:
+                meant.append(name)
+                if len(meant) >= limit:
+                    break
+    return [read(connection, letter_id) for letter_id in meant], after
 
 
 def read(connection: Database, letter_id: LetterId) -> QueuedLetter:
@@ -482,12 +496,14 @@ def _queued(row: tuple[Any, ...]) -> QueuedLetter:
     )
 
 
-def next_due(connection: Database, claimed: Collection[LetterId]) -> float | None:
-    """See Queue.next_due."""
+def next_due(
+    connection: Database, claimed: Collection[LetterId], after: Place = FRONT
+) -> float | None:
+    """See Queue.next_due; looks behind a place."""
     for letter_id, due in connection.execute(
         "SELECT id, next_attempt FROM letters WHERE held = 0"
-        " ORDER BY next_attempt, id LIMIT ?",
-        (len(claimed) + 1,),
+        " AND (next_attempt, id) > (?, ?) ORDER BY next_attempt, id",
+        after,
     ):
         if letter_id not in claimed:
             return float(due)

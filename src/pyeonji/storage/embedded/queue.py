@@ -50,6 +50,9 @@ POLL_S: Final = 1.0
 MEND_S: Final = 3600.0
 """How often times are looked at that a wrong clock may have written."""
 
+LOOK_AGAIN_S: Final = 60.0
+"""All due letters are looked at so often, whatever is known of them."""
+
 OWN_IDS: Final = 512
 CHECKPOINT_PAGES: Final = 4000
 CACHE_KIB: Final = 8192
@@ -84,6 +87,9 @@ class EmbeddedQueue:
         # doors that choose ids count as the worker itself: never the same ones
         self._next_id = letter_ids(worker + OWN_IDS, lambda: int(clock.time() * 1000))
         self._claimed: set[LetterId] = set()
+        # by time, all letters up to here are claimed: they aren't looked at again
+        self._looked = letters.FRONT
+        self._looked_from_front_at = -LOOK_AGAIN_S
         self._told: list[Callable[[], None]] = []
         self._jobs: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
         self._asked: list[_Asked] = []  # in this turn of the loop
@@ -142,7 +148,7 @@ class EmbeddedQueue:
         try:
             size: int = await self._submit(letters.Accept(letter_id, letter))
         except BaseException:
-            self._claimed.discard(letter_id)
+            self.release(letter_id)
             raise
         return QueuedLetter(
             id=letter_id,
@@ -169,28 +175,47 @@ class EmbeddedQueue:
 
     async def load(self, *, due_before: float, limit: int) -> list[QueuedLetter]:
         """See Queue."""
+        now = self._clock.monotonic()
+        if now - self._looked_from_front_at >= LOOK_AGAIN_S:
+            self._look_from_front()
+            self._looked_from_front_at = now
         with errors_named():
-            found = letters.load(self._reader, due_before, limit, self._claimed)
+            found, self._looked = letters.load(
+                self._reader, due_before, limit, self._claimed, self._looked
+            )
         self._claimed.update(letter.id for letter in found)
         return found
 
     async def next_due(self) -> float | None:
         """See Queue."""
         with errors_named():
-            return letters.next_due(self._reader, self._claimed)
+            return letters.next_due(self._reader, self._claimed, self._looked)
+
+    def _look_from_front(self) -> None:
+        """Letters may be due that were passed over."""
+        self._looked = letters.FRONT
 
     def release(self, letter_id: LetterId) -> None:
         """See Queue."""
         self._claimed.discard(letter_id)
+        self._look_from_front()
 
     async def set_aside(
         self, lane: str, letters: Sequence[tuple[LetterId, float]]
     ) -> None:
         """See Queue."""
+        first = 0.0  # when it fails, they stay where they were
         try:
             await self._submit(lanes.SetAside(lane, tuple(letters)))
+            first = min(until for _, until in letters)
         finally:
             self._claimed.difference_update(name for name, _ in letters)
+            self._come_back(first)
+
+    def _come_back(self, due: float) -> None:
+        """Letters that were claimed wait again, the first of them till then."""
+        if due <= self._looked[0]:
+            self._look_from_front()
 
     async def load_lane(self, name: str, limit: int) -> list[QueuedLetter]:
         """See Queue."""
@@ -246,12 +271,16 @@ class EmbeddedQueue:
         events: Sequence[LetterEvent],
     ) -> None:
         """See Queue."""
+        due: float | None = 0.0
         try:
             await self._submit(
                 letters.Settle(letter.id, tuple(recipients), tuple(events))
             )
+            due = letters.first_due(recipients)
         finally:
             self._claimed.discard(letter.id)
+            if due is not None:
+                self._come_back(due)
 
     def note_refused(self, letter: NewLetter) -> None:
         """See Queue."""
@@ -264,6 +293,7 @@ class EmbeddedQueue:
 
     def changed_elsewhere(self) -> None:
         """Tell those who asked that another process changed the file."""
+        self._look_from_front()
         for told in self._told:
             told()
 
