@@ -232,6 +232,38 @@ def test_the_pace_grows_with_success_and_halves_with_failure() -> None:
     assert pace.connections == 1
 
 
+def test_who_puts_letters_off_gets_fewer_connections() -> None:
+    """One at last if it puts off all; now and then one letter changes little."""
+    pace = Pace(most=20)
+    for _ in range(30):
+        pace.put_off()
+    assert pace.connections == 1
+    for _ in range(30):
+        pace.went_through()
+    assert pace.connections == 20
+    pace.failed()
+    for number in range(1000):
+        if number % 25:
+            pace.went_through()
+        else:
+            pace.put_off()
+    assert pace.connections > 15
+
+
+def test_greylisting_is_met_by_one_connection() -> None:
+    """All letters are put off once; the next ones are offered by one at a time."""
+    hop = Hop(script={"RCPT": ["450 4.7.1 greylisted"] * 1000})
+
+    async def scene(world: World) -> None:
+        for number in range(40):
+            await world.send(f"a{number}@a.test")
+        await world.settle()
+
+    world = play(hop, scene)
+    assert len(world.queue.attempts_begun) == 40
+    assert hop.connections <= BEGINNING
+
+
 def test_a_next_hop_is_called_once_an_hour_at_least() -> None:
     retry = (60.0, 300.0, 14400.0)
     assert backoff(1, retry, 0.0) == 60.0

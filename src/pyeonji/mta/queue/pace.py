@@ -2,7 +2,8 @@
 
 Pure. As in TCP: a pace begins slowly and doubles while all goes well, halves at
 a failure, and then grows by about one connection for as many letters as there
-are connections. A next hop that cannot be called at all is left alone for longer
+are connections. One that puts letters off gets fewer, so that who greylists all
+that comes is asked by one connection. A next hop that cannot be called at all is left alone for longer
 each time (`backoff`).
 """
 
@@ -41,6 +42,10 @@ class Pace:
         """The next hop answered a letter as it should."""
         step = 1.0 if self.limit < self.threshold else 1.0 / self.limit
         self.limit = min(self.limit + step, float(self.most))
+
+    def put_off(self) -> None:
+        """A whole letter is to come again later: greylisting, or too much at once."""
+        self.limit = max(self.limit - 1.0, 1.0)
 
     def failed(self) -> None:
         """A call was refused or a connection broke while others are well."""

@@ -303,8 +303,7 @@ class RemoteDeliveries:
             if session is None:
                 way = self.relay.way(job.domain, job.active.letter.letter)
                 session = await self.relay.call(way)
-            await self.send(job, session)
-            self._went(line, session)
+            self._went(line, session, await self.send(job, session))
         except CallFailed as error:
             await self._not_called(line, job, error)
             return None
@@ -337,7 +336,7 @@ class RemoteDeliveries:
             return False
         return True
 
-    async def send(self, job: Job, session: Session) -> None:
+    async def send(self, job: Job, session: Session) -> Sequence[Outcome]:
         """Hand the letter over and keep what came of it."""
         active = job.active
         if isinstance(active.content, bytes):
@@ -353,6 +352,7 @@ class RemoteDeliveries:
             self.runner.sign_again,
         )
         await self.end(job, outcomes)
+        return outcomes
 
     async def end(self, job: Job, outcomes: Sequence[Outcome]) -> None:
         """Keep what an attempt came to."""
@@ -370,13 +370,18 @@ class RemoteDeliveries:
 
     # -- how it goes
 
-    def _went(self, line: Destination, session: Session) -> None:
+    def _went(
+        self, line: Destination, session: Session, outcomes: Sequence[Outcome]
+    ) -> None:
         """A letter was offered; what was said of it is the letter's business."""
         if not session.usable:  # it broke, or said 421
             line.pace.failed()
             return
         line.through += 1
-        line.pace.went_through()
+        if all(one.fate is Fate.LATER for one in outcomes):
+            line.pace.put_off()
+        else:
+            line.pace.went_through()
         if line.failures:
             log.info("relay.up", next_hop=line.name, failures=line.failures)
             line.failures, line.until, line.since, line.error = 0, 0.0, 0.0, ""
