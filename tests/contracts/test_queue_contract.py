@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contracts.engines import Engine, World, letter, new_letter
@@ -25,6 +25,9 @@ from pyeonji.storage.queue import (
     Totals,
     Wishes,
 )
+
+if TYPE_CHECKING:
+    from pyeonji.base.ids import LetterId
 
 DONE = RecipientState.DELIVERED
 
@@ -153,6 +156,52 @@ def test_the_office_changes_queues(engine: Engine) -> None:
         await command_line.close()
 
     engine.run(test)
+
+
+def test_what_comes_back_is_loaded_again(engine: Engine) -> None:
+    """However far one has looked: released, put back, or made due by another."""
+
+    async def first(w: World) -> None:
+        times = (10.0, 20.0, 30.0, 40.0)
+        for number, due in enumerate(times):
+            recipients = (Recipient(address="a@x.test", next_attempt=due),)
+            await w.store.queue.accept(new_letter(number, recipients=recipients))
+
+    async def second(w: World) -> None:
+        queue = w.store.queue
+
+        async def loaded(due_before: float = 100.0, limit: int = 9) -> list[LetterId]:
+            return [
+                one.id for one in await queue.load(due_before=due_before, limit=limit)
+            ]
+
+        one, two = await queue.load(due_before=100.0, limit=2)
+        assert await queue.next_due() == 30.0
+        three, four = await queue.load(due_before=100.0, limit=9)
+        assert await queue.next_due() is None
+        queue.release(one.id)
+        assert await queue.next_due() == 10.0
+        assert await loaded() == [one.id]
+        await queue.set_aside("lane", [(two.id, 15.0)])
+        assert await loaded(14.0) == []
+        assert await loaded() == [two.id]
+        await queue.settle(three, three.recipients, [])
+        assert await queue.next_due() == 30.0
+        assert await loaded() == [three.id]
+        later = [replace(four.recipients[0], next_attempt=90.0)]
+        await queue.settle(four, later, [])
+        assert await loaded(89.0) == []
+        assert await queue.next_due() == 90.0
+        told: list[int] = []
+        queue.on_change(lambda: told.append(1))
+        command_line = await engine.open(worker=None)
+        assert await command_line.office.retry([four.id]) == 1
+        await until(lambda: told)
+        assert await loaded() == [four.id]
+        await command_line.close()
+
+    engine.run(first)
+    engine.run(second)
 
 
 def test_a_worker_runs_once(engine: Engine) -> None:

@@ -14,7 +14,13 @@ from tests.unit.mta.world import World, options
 from pyeonji.base.events import Happening
 from pyeonji.mta.options import DAY, HOUR, MINUTE, Route
 from pyeonji.mta.queue import destination
-from pyeonji.mta.queue.pace import BEGINNING, MAX_BACKOFF_S, Pace, backoff
+from pyeonji.mta.queue.pace import (
+    BEGINNING,
+    MAX_BACKOFF_S,
+    MAX_PUT_OFF_PAUSE_S,
+    Pace,
+    backoff,
+)
 from pyeonji.storage.queue import Recipient, Wishes
 
 if TYPE_CHECKING:
@@ -238,6 +244,9 @@ def test_who_puts_letters_off_gets_fewer_connections() -> None:
     for _ in range(30):
         pace.put_off()
     assert pace.connections == 1
+    assert pace.pause_s == MAX_PUT_OFF_PAUSE_S
+    pace.went_through()
+    assert pace.pause_s == 0
     for _ in range(30):
         pace.went_through()
     assert pace.connections == 20
@@ -247,6 +256,7 @@ def test_who_puts_letters_off_gets_fewer_connections() -> None:
             pace.went_through()
         else:
             pace.put_off()
+        assert pace.pause_s == 0
     assert pace.connections > 15
 
 

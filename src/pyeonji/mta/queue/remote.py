@@ -278,6 +278,8 @@ class RemoteDeliveries:
                 self._serve(line)
                 if self._hungry and session and session.letters >= SHARE:
                     break
+                if pause_s := line.pace.pause_s:
+                    await asyncio.sleep(pause_s)
         finally:
             line.workers -= 1
             if session is not None:
