@@ -32,6 +32,26 @@ def as_text(_logger: Any, _name: str, event: Any) -> str:
     return f"{line}\n{trace}" if trace else line
 
 
+class Forwarded(logging.Handler):
+    """What libraries log, as events of ours: else it would stand bare among them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log it; a client that speaks bad HTTP is no warning for anybody."""
+        level = record.levelno
+        if level == logging.WARNING and record.name.startswith("uvicorn"):
+            level = logging.INFO
+        fields: dict[str, Any] = (
+            {"exc_info": record.exc_info} if record.exc_info else {}
+        )
+        structlog.get_logger(record.name).log(
+            level,
+            "library.says",
+            library=record.name,
+            text=record.getMessage(),
+            **fields,
+        )
+
+
 def configure(settings: LogSettings, *, worker: int | None = None) -> None:
     """Say where and how events are logged from now on, in this process."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
@@ -57,6 +77,10 @@ def configure(settings: LogSettings, *, worker: int | None = None) -> None:
         ]
     else:
         processors += [structlog.processors.format_exc_info, as_text]
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, Forwarded)]:
+        root.removeHandler(handler)
+    root.addHandler(Forwarded())
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
