@@ -60,16 +60,35 @@ async def fill(system: Stage, have: int, wanted: int) -> None:
         await system.account.append(inbox.id, letters(start, count))
 
 
+async def answered(client: Client, command: bytes) -> float:
+    """Seconds until the tagged response was written."""
+    heard = bytearray()
+    ended = asyncio.Event()
+    at = 0.0
+
+    def write(octets: bytes) -> None:
+        nonlocal at
+        heard.extend(octets)
+        if b"\r\na OK" in heard[-300:] or heard.startswith(b"a OK"):
+            at = time.perf_counter()
+            ended.set()
+
+    client.transport.write = write
+    started = time.perf_counter()
+    client.say(b"a " + command + b"\r\n")
+    await asyncio.wait_for(ended.wait(), 60)
+    del client.transport.write
+    await client.settle()
+    return at - started
+
+
 async def took(client: Client, commands: Sequence[bytes]) -> float:
     """Median milliseconds of a command (its forms in turn)."""
-    measured = []
-    for turn in range(REPEATS):
-        command = commands[turn % len(commands)]
-        started = time.perf_counter()
-        heard = await client.ask(b"a " + command + b"\r\n")
-        measured.append(time.perf_counter() - started)
-        assert b"a OK" in heard[-300:], heard[-300:]
-    return statistics.median(measured) * 1000
+    measured = [
+        await answered(client, commands[turn % len(commands)])
+        for turn in range(2 * REPEATS)
+    ]
+    return statistics.median(measured[REPEATS:]) * 1000  # warm
 
 
 async def news(system: Stage, idle: Client) -> float:
