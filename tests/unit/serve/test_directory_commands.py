@@ -62,3 +62,17 @@ def test_commands_refuse_and_warn(tmp_path: Path) -> None:
     assert "is no address" in str(said.exception)
     said = pyeonji(tmp_path, "domain", "set", "a.test", "--catch-all", "all")
     assert "is no address" in str(said.exception)
+
+
+@pytest.mark.parametrize("what", ["domain", "account", "alias"])
+def test_nothing_is_said_to_be_nothing(tmp_path: Path, what: str) -> None:
+    """Not a table without rows; for programs an empty list."""
+    assert "there are no" in pyeonji(tmp_path, what, "list").output
+    assert pyeonji(tmp_path, what, "list", "--json").output.split() == ["[]"]
+
+
+def test_who_is_not_there_is_not_asked_about(tmp_path: Path) -> None:
+    """No question before an error that is certain."""
+    said = pyeonji(tmp_path, "account", "remove", "no@a.test", given="y\n")
+    assert "Erase" not in said.output
+    assert str(said.exception) == "there is no account no@a.test"

@@ -189,6 +189,7 @@ def list_(
             )
             for row in rows
         ),
+        none="there are no accounts",
     )
 
 
@@ -272,7 +273,9 @@ def remove(
     ] = False,
 ) -> None:
     """Remove an account and, unless told otherwise, all its mail."""
+    kept: Context = context.obj
     if not yes and not keep_mail:
+        kept.run(lambda store: _one(store, address))  # before anything is asked
         typer.confirm(f"Erase {address} and all its mail?", abort=True)
 
     async def work(store: Store) -> None:
@@ -281,7 +284,6 @@ def remove(
         if not keep_mail:
             await store.mail.erase(account.id)
 
-    kept: Context = context.obj
     kept.run(work)
     print(f"account {address} removed")
 

@@ -72,6 +72,7 @@ def list_(
         print_table(
             ("Alias", "Stands for"),
             ((a.address, ", ".join(a.targets)) for a in aliases),
+            none="there are no aliases",
         )
 
 

@@ -84,8 +84,17 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for people; wide on a pipe, so that nothing is cut."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, none: str = ""
+) -> None:
+    """A table for people; wide on a pipe, so that nothing is cut.
+
+    `none` is said instead where there are no rows.
+    """
+    rows = list(rows)
+    if none and not rows:
+        print(none)
+        return
     from rich.console import Console  # noqa: PLC0415 - 0.15 s that few commands need
     from rich.table import Table  # noqa: PLC0415
 

@@ -81,6 +81,7 @@ def list_(context: typer.Context, *, json: Json = False) -> None:
                 )
                 for r in rows
             ),
+            none="there are no domains: pyeonji domain add example.org",
         )
 
 
