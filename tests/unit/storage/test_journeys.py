@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyeonji.base.clock import SetClock
 from pyeonji.base.events import Happening, LetterEvent
 from pyeonji.base.ids import LetterId, base32, letter_ids
-from pyeonji.storage.embedded import Store, journeys, letters, open_store
+from pyeonji.storage.embedded import Store, journeys, letters, open_store, waiting
 from pyeonji.storage.embedded.sqlite import Database, connect
 from pyeonji.storage.queue import (
     JourneyLimits,
@@ -67,7 +70,7 @@ class Archive:
     def found(self, what: str = "", **more: object) -> list[str]:
         which = replace(TraceFilter(what=what), **more)  # type: ignore[arg-type]
         search = journeys.Search.of(which)
-        assert not letters.trace(self.file, search)
+        assert not waiting.trace(self.file, search)  # none is on its way
         return [name for name, _ in journeys.find(self.file, search)]
 
     def count(self, table: str) -> int:
@@ -278,3 +281,47 @@ def test_journeys_of_a_worker_that_is_gone(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(look())
+
+
+ADDRESSES = st.builds(
+    "{}@{}".format,
+    st.sampled_from(
+        ["kim", "KIM", '"kim"', '"k im"', r'"k\"im"', "straße", "편지", "k.i"]
+    ),
+    st.sampled_from(
+        [
+            "x.test",
+            "X.Test.",
+            "편지.test",
+            "xn--9b6b95p.test",
+            "XN--9B6B95P.test",
+            "y.test",
+        ]
+    ),
+)
+MESSAGE_IDS = st.sampled_from(["", "<1@x.test>", "<Ab@y>", "no brackets", "<편지@x>"])
+SAID = st.one_of(
+    st.just(""),
+    ADDRESSES,
+    MESSAGE_IDS,
+    st.sampled_from(["x.test", "@y.test", "1@x.test"]),
+)
+
+
+@given(
+    sender=st.one_of(st.just(""), ADDRESSES),
+    recipients=st.lists(ADDRESSES, min_size=1, max_size=3),
+    message_id=MESSAGE_IDS,
+    what=SAID,
+    from_=SAID,
+    to=SAID,
+)
+def test_a_quick_look_passes_over_nothing(
+    sender: str, recipients: list[str], message_id: str, what: str, from_: str, to: str
+) -> None:
+    """Whatever is meant is read, in whichever spelling it stands there."""
+    search = journeys.Search.of(TraceFilter(what=what, sender=from_, recipient=to))
+    known = letters.known_as([Recipient(address=each) for each in recipients])
+    kept = msgspec.json.encode([Recipient(address=each) for each in recipients])
+    if search.means((0, "01J", sender, "\n".join(known), message_id)):
+        assert search.may_mean(("01J", sender, kept.decode(), message_id))

@@ -255,6 +255,7 @@ class Search:
     low: str
     high: str
     limit: int
+    texts: tuple[tuple[str, ...], ...]  # of each group one stands in what is meant
 
     @classmethod
     def of(cls, which: TraceFilter) -> Self:
@@ -267,12 +268,31 @@ class Search:
             groups.append(_named("from", which.sender))
         if which.recipient:
             groups.append(_named("to", which.recipient))
+        texts = [[term.partition(" ")[2].lower() for term in one] for one in groups]
+        if what:
+            texts[0].append(what.lower())
         return cls(
+            texts=tuple(map(tuple, texts)),
             letter=what.upper(),
             groups=tuple(groups),
             low="" if which.since is None else _first_id(which.since),
             high="~" if which.until is None else _first_id(which.until),
             limit=which.limit,
+        )
+
+    def may_mean(self, row: Sequence[str]) -> bool:
+        """False where it cannot be this one: quicker than to read what it says.
+
+        Args:
+            row: the letter's id, reverse path, recipients as JSON, Message-ID.
+        """
+        text = " ".join(row)
+        # other spellings of the same: U-labels, A-labels, quotes
+        if not text.isascii() or "\\" in text or '"' in row[1]:
+            return True
+        text = text.lower()
+        return "xn--" in text or all(
+            any(one in text for one in group) for group in self.texts
         )
 
     def means(self, row: Sequence[Any]) -> bool:

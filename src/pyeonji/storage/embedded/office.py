@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pyeonji.base.events import Happening, LetterEvent
-from pyeonji.storage.embedded import finding, journeys, lanes, letters
+from pyeonji.storage.embedded import finding, journeys, lanes, letters, waiting
 from pyeonji.storage.embedded.sqlite import (
     Database,
     connect,
@@ -115,9 +115,9 @@ class EmbeddedOffice:
             letters_, held, oldest = 0, 0, []
             for _, path in self._files():
                 with self._open(path) as connection:
-                    count, waiting, first = letters.totals(connection)
+                    count, free, first = waiting.totals(connection)
                 letters_ += count
-                held += count - waiting
+                held += count - free
                 oldest += [first] if first is not None else []
             return Totals(
                 letters=letters_, held=held, oldest_at=min(oldest, default=None)
@@ -133,7 +133,7 @@ class EmbeddedOffice:
             rows = []
             for _, path in self._files():
                 with self._open(path) as connection:
-                    rows.append(letters.future(connection, account, now))
+                    rows.append(waiting.future(connection, account, now))
             return Held(
                 letters=sum(row[0] for row in rows), octets=sum(row[1] for row in rows)
             )
@@ -176,7 +176,7 @@ class EmbeddedOffice:
         def work() -> StoredOctets:
             for _, path in self._files():
                 with self._open(path) as connection, contextlib.suppress(NoSuchLetter):
-                    return letters.octets(connection, path.with_suffix(""), letter_id)
+                    return waiting.octets(connection, path.with_suffix(""), letter_id)
             raise NoSuchLetter(f"there is no letter {letter_id} in the queue")
 
         stored: StoredOctets = await self._in_thread(work)
@@ -334,7 +334,7 @@ class EmbeddedOffice:
             found: list[journeys.Found] = []
             for _, path in self._files():
                 with self._open(path) as connection:
-                    found += letters.trace(connection, search)
+                    found += waiting.trace(connection, search)
                     found += journeys.find(connection, search)
             found.sort(key=itemgetter(0))
             return [event for _, events in found[-search.limit :] for event in events]

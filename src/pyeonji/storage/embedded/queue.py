@@ -17,7 +17,7 @@ import apsw
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.base.ids import LetterId, letter_ids
 from pyeonji.storage.content import BlobFile
-from pyeonji.storage.embedded import journeys, lanes, letters
+from pyeonji.storage.embedded import journeys, lanes, letters, waiting
 from pyeonji.storage.embedded.letters import MIGRATIONS, QueueJob
 from pyeonji.storage.embedded.octets import SpoolFile
 from pyeonji.storage.embedded.sqlite import (
@@ -88,7 +88,7 @@ class EmbeddedQueue:
         self._next_id = letter_ids(worker + OWN_IDS, lambda: int(clock.time() * 1000))
         self._claimed: set[LetterId] = set()
         # by time, all letters up to here are claimed: they aren't looked at again
-        self._looked = letters.FRONT
+        self._looked = waiting.FRONT
         self._looked_from_front_at = -LOOK_AGAIN_S
         self._told: list[Callable[[], None]] = []
         self._jobs: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
@@ -180,7 +180,7 @@ class EmbeddedQueue:
             self._look_from_front()
             self._looked_from_front_at = now
         with errors_named():
-            found, self._looked = letters.load(
+            found, self._looked = waiting.load(
                 self._reader, due_before, limit, self._claimed, self._looked
             )
         self._claimed.update(letter.id for letter in found)
@@ -189,11 +189,11 @@ class EmbeddedQueue:
     async def next_due(self) -> float | None:
         """See Queue."""
         with errors_named():
-            return letters.next_due(self._reader, self._claimed, self._looked)
+            return waiting.next_due(self._reader, self._claimed, self._looked)
 
     def _look_from_front(self) -> None:
         """Letters may be due that were passed over."""
-        self._looked = letters.FRONT
+        self._looked = waiting.FRONT
 
     def release(self, letter_id: LetterId) -> None:
         """See Queue."""
@@ -221,7 +221,7 @@ class EmbeddedQueue:
         """See Queue."""
         with errors_named():
             meant = lanes.load(self._reader, name, limit, self._claimed)
-            found = [letters.read(self._reader, letter_id) for letter_id in meant]
+            found = [waiting.read(self._reader, letter_id) for letter_id in meant]
         self._claimed.update(letter.id for letter in found)
         return found
 
@@ -251,12 +251,12 @@ class EmbeddedQueue:
     async def octets(self, letter_id: LetterId) -> StoredOctets:
         """See Queue."""
         with errors_named():
-            return letters.octets(self._reader, self.spool_folder, letter_id)
+            return waiting.octets(self._reader, self.spool_folder, letter_id)
 
     async def content(self, letter_id: LetterId) -> Content:
         """See Queue."""
         with errors_named():
-            return letters.content(self._reader, self.spool_folder, letter_id)
+            return waiting.content(self._reader, self.spool_folder, letter_id)
 
     async def begin_attempt(
         self, letter_id: LetterId, indexes: Sequence[int], next_attempt: float
