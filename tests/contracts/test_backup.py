@@ -126,5 +126,5 @@ def test_a_backup_of_busy_mailboxes_is_whole(tmp_path: Path) -> None:
 
 def test_no_data_no_backup(tmp_path: Path) -> None:
     """An error of the disk is told as one."""
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailable, match="none: No such file"):
         back_up(tmp_path / "none", tmp_path / "copy")

@@ -575,6 +575,19 @@ def test_why_a_certificate_cannot_be_read(
     assert seen.values["reason"] == "No such file or directory"
 
 
+@pytest.mark.parametrize(
+    ("mode", "told"), [(0o600, False), (0o640, False), (0o644, True), (0o660, True)]
+)
+def test_who_may_read_the_key(
+    configuration: Configuration, dns: FakeDns, mode: int, *, told: bool
+) -> None:
+    """Root's key may be read by the group of the user that the server becomes."""
+    file = configuration.data / "tls" / "self-signed.pem"
+    file.with_suffix(".key").chmod(mode)
+    found = examined(configuration, right_web(configuration))
+    assert (("certificate.key", str(file)) in found) is told
+
+
 def test_why_a_door_is_closed(configuration: Configuration, dns: FakeDns) -> None:
     found = examined(configuration, right_web(configuration))
     [door] = [each for (code, _), each in found.items() if code == "door.closed"]

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pyeonji.serve.cli import app
+from pyeonji.serve.commands.queue import next_time
 from pyeonji.serve.commands.trace import moment
 from pyeonji.storage.embedded import open_store
 from pyeonji.storage.errors import NoSuchLetter
@@ -162,3 +163,9 @@ def test_a_time_of_day_is_today() -> None:
     day = datetime(2026, 11, 18).astimezone()
     for said in ("2026-11-18", "00:00", "00:00:00"):
         assert moment(said, now.timestamp()) == day.timestamp()
+
+
+def test_what_was_never_tried_is_due_now() -> None:
+    """Not at the beginning of Unix time."""
+    assert next_time(0.0) == "now"
+    assert next_time(1_795_580_533.0)[:3] == "11-"

@@ -75,7 +75,9 @@ NO_RECIPIENT_LMTP: Final = encode(503, "5.5.1", "no valid recipients")
 TOO_MANY_RECIPIENTS: Final = encode(452, "4.5.3", "too many recipients")
 TOO_LARGE: Final = encode(552, "5.3.4", "letter too large")
 BINARY_NEEDS_BDAT: Final = encode(503, "5.5.1", "BINARYMIME needs BDAT")
-BARE_NEWLINE: Final = encode(554, "5.6.0", "bare CR or LF in the letter")
+BARE_NEWLINE: Final = encode(
+    554, "5.6.0", "bare CR or LF in the letter: lines end with CR LF"
+)
 BAD_BASE64: Final = encode(501, "5.5.2", "not base64")
 CANCELLED: Final = encode(501, "5.7.0", "authentication cancelled")
 AUTH_WRONG: Final = encode(535, "5.7.8", "authentication failed")

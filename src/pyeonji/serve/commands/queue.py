@@ -181,13 +181,17 @@ def list_(
         print(f"… and more than these {limit}; see `pyeonji queue summary`, --limit")
 
 
+def next_time(at: float) -> str:
+    """When a recipient is tried, for people; Unix seconds, 0: at once."""
+    return f"{utc(at).astimezone():%m-%d %H:%M:%S}" if at else "now"
+
+
 def _rows(letter: Summary) -> Iterator[tuple[object, ...]]:
     """A line for each recipient that waits."""
     for recipient in letter.recipients:
         if recipient.state is not RecipientState.WAITING:
             continue
-        due = utc(recipient.next_attempt).astimezone()
-        when = f"{due:%m-%d %H:%M:%S}"
+        when = next_time(recipient.next_attempt)
         if letter.held or letter.lane:
             when = "held" if letter.held else "in its turn"
         yield (
@@ -311,7 +315,7 @@ def show(
                 recipient.address,
                 recipient.state.value,
                 recipient.attempts,
-                f"{utc(recipient.next_attempt).astimezone():%m-%d %H:%M:%S}",
+                next_time(recipient.next_attempt),
                 recipient.last_reply or "-",
             )
             for recipient in letter.recipients

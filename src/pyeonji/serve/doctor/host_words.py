@@ -203,8 +203,14 @@ HOST_WORDS: Final[dict[str, tuple[Told, Told]]] = {
         ("인증서 {subject}에 {names}이(가) 없습니다", "그 이름들로 다시 받으세요"),
     ),
     "certificate.key": (
-        ("the key of {subject} can be read by others", "chmod 600 the key's file"),
-        ("{subject}의 열쇠를 남이 읽을 수 있습니다", "열쇠 파일을 chmod 600 하세요"),
+        (
+            "the key of {subject} can be read by others",
+            "chmod 600 the key's file, or 640 with the server's group",
+        ),
+        (
+            "{subject}의 열쇠를 남이 읽을 수 있습니다",
+            "열쇠 파일을 chmod 600 (또는 서버의 그룹으로 640) 하세요",
+        ),
     ),
     "certificate.stale": (
         ("the server shows an older certificate than {subject}", "send it SIGHUP"),

@@ -28,6 +28,9 @@ SHAKE_S: Final = 5.0
 MAX_CHAIN: Final = 10
 """Certificates of the file that are looked at."""
 
+KEY_MODE: Final = 0o640
+"""What may be of a key's file: its group is that of the server, where root owns it."""
+
 
 async def certificate_seen(
     configuration: Configuration, needed: tuple[str, ...], now: float
@@ -40,7 +43,7 @@ async def certificate_seen(
         return None  # the server makes one at its first start
     try:
         chain = x509.load_pem_x509_certificates(file.read_bytes())[:MAX_CHAIN]
-        readable = bool(key.stat().st_mode & 0o077)
+        readable = bool(key.stat().st_mode & ~KEY_MODE & 0o777)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return CertificateSeen(file=str(file), error=reason or "unreadable")

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import apsw
 
 from pyeonji.storage.embedded.sqlite import BUSY_TIMEOUT_MS, errors_named
+from pyeonji.storage.errors import StorageUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LEFT_OUT: Final = frozenset({"run"})
@@ -51,7 +54,7 @@ def back_up(data: Path, target: Path) -> Copied:
             holds then is no backup.
     """
     copied = Copied()
-    with errors_named():
+    with _files_named(), errors_named():
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
         names = sorted(one.name for one in data.iterdir() if one.is_dir())
         _copy_folder(data, target, copied)
@@ -60,6 +63,18 @@ def back_up(data: Path, target: Path) -> Copied:
                 _copy_tree(data / name, target / name, copied)
         os.sync()
     return copied
+
+
+@contextmanager
+def _files_named() -> Iterator[None]:
+    """Say which file it was, where the system has told."""
+    try:
+        yield
+    except StorageUnavailable as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.filename:
+            raise StorageUnavailable(f"{cause.filename}: {error}") from cause
+        raise
 
 
 def _copy_tree(source: Path, target: Path, copied: Copied) -> None:
