@@ -79,7 +79,8 @@ def test_a_bare_cr_or_lf_is_no_end(end: bytes) -> None:
     assert not any(isinstance(e, ev.LetterReceived) for e in events)
     assert events[-2:] == [ev.TransactionDropped("bare CR or LF"), ev.Quit()]
     assert said.endswith(
-        b"554 5.6.0 bare CR or LF in the letter: lines end with CR LF\r\n221 2.0.0 goodbye\r\n"
+        b"554 5.6.0 bare CR or LF in the letter: lines end with CR LF\r\n"
+        b"221 2.0.0 goodbye\r\n"
     )
     assert said.count(b"sender ok") == 1
 
