@@ -12,6 +12,7 @@ import apsw
 
 from pyeonji.base.ids import Uid
 from pyeonji.storage.embedded import (
+    ahead,
     flagging,
     inserting,
     marks,
@@ -22,6 +23,7 @@ from pyeonji.storage.embedded import (
     writing,
 )
 from pyeonji.storage.embedded.inserting import quota_of
+from pyeonji.storage.embedded.ledger import consecutive
 from pyeonji.storage.embedded.locks import lock_file
 from pyeonji.storage.embedded.runs import Runs
 from pyeonji.storage.embedded.sqlite import (
@@ -195,6 +197,8 @@ class EmbeddedAccount:
     ) -> list[Row]:
         """See AccountStore."""
         with errors_named():
+            if ranges and (tables := reading.wide_tables(tuple(columns))):
+                self.file.ahead.read(mailbox_id, ranges, tables)
             return reading.select(self._reader, mailbox_id, ranges, columns)
 
     async def columns(
@@ -202,6 +206,8 @@ class EmbeddedAccount:
     ) -> list[list[Any]]:
         """See AccountStore."""
         with errors_named():
+            if ranges and (tables := reading.wide_tables(tuple(columns))):
+                self.file.ahead.read(mailbox_id, ranges, tables)
             return reading.columns(self._reader, mailbox_id, ranges, columns)
 
     async def octets(
@@ -209,6 +215,9 @@ class EmbeddedAccount:
     ) -> list[tuple[Uid, StoredOctets]]:
         """See AccountStore."""
         with errors_named():
+            if len(uids) >= ahead.LEAST:
+                ranges = consecutive(sorted(uids))
+                self.file.ahead.read(mailbox_id, ranges, ahead.OF_OCTETS)
             return reading.octets(self._reader, self.file.blobs, mailbox_id, uids)
 
     async def search(self, mailbox_id: MailboxId, query: Query) -> list[Uid]:

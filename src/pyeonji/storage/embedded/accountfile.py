@@ -20,6 +20,7 @@ import apsw
 
 from pyeonji.base.errors import PyeonjiError
 from pyeonji.storage.embedded import naming, writing
+from pyeonji.storage.embedded.ahead import Ahead
 from pyeonji.storage.embedded.delivering import deliver, forget_old
 from pyeonji.storage.embedded.ledger import Ledger
 from pyeonji.storage.embedded.mail_schema import MIGRATIONS
@@ -121,6 +122,7 @@ class AccountFile:
         self.blobs = folder / "blobs"
         self.path = folder / FILE_NAME
         self.reader = self._connect(READER_CACHE_KIB)
+        self.ahead = Ahead(self.reader)
         self.spare: list[Database] = []  # for searching, used in turn
         self.texts_until: dict[int, int] = {}  # by mailbox: uids below have texts
         self._submitted = 0
@@ -186,6 +188,7 @@ class AccountFile:
 
         It gives up its writing connection and the pages that it has in memory.
         """
+        self.ahead.forget()
         if self._submitted != self._tended and not self._texts_wanted:
             self._tended = self._submitted
             return

@@ -124,6 +124,14 @@ def _select(columns: tuple[Column, ...]) -> tuple[str, str]:
     return f"SELECT {', '.join(wanted)} FROM ", f"{join} WHERE "  # noqa: S608 - names above
 
 
+@lru_cache(maxsize=512)
+def wide_tables(columns: tuple[Column, ...]) -> tuple[str, ...]:
+    """Tables with a row for each message that such columns are read from."""
+    wanted = {_COLUMNS.get(column, "")[:2] for column in columns}
+    names = {"m.": "messages", "h.": "heads", "f.": "fields"}
+    return tuple(name for alias, name in names.items() if alias in wanted)
+
+
 def narrow(
     connection: Database, columns: Sequence[str], rest: str, bindings: Sequence[Any]
 ) -> list[Row]:

@@ -31,6 +31,7 @@ class Database(Protocol):
     def total_changes(self) -> int: ...  # noqa: D102 - as in apsw
     def last_insert_rowid(self) -> int: ...  # noqa: D102 - as in apsw
     def pragma(self, name: str, /) -> Any: ...  # noqa: D102 - as in apsw
+    def file_control(self, name: str, op: int, pointer: int, /) -> bool: ...  # noqa: D102 - as in apsw
     def close(self) -> None: ...  # noqa: D102 - as in apsw
     def set_busy_timeout(self, milliseconds: int, /) -> None: ...  # noqa: D102 - as in apsw
     def set_wal_hook(self, hook: Any, /) -> None: ...  # noqa: D102 - as in apsw
