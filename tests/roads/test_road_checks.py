@@ -121,6 +121,35 @@ def test_the_field_stands_on_top(tmp_path: Path) -> None:
     play(tmp_path, scene, checker=checker())
 
 
+@pytest.mark.parametrize(
+    ("address", "told"), [("192.0.2.7", True), ("192.0.2.99", False)]
+)
+def test_who_forges_the_sender_has_no_reports_written(
+    tmp_path: Path, address: str, *, told: bool
+) -> None:
+    """Where SPF fails, success is not told: the sender has not asked for it."""
+
+    async def scene(house: House) -> None:
+        house.clock.advance(max(time.time() - house.clock.time(), 0))
+        port = await house.listen(DoorKind(xclient=(ip_network("127.0.0.1"),)))
+        client = await Client.open(port)
+        await client.say("EHLO p", "250")
+        await client.say(f"XCLIENT ADDR={address}", "220")
+        await client.say("EHLO mail.one.test", "250")
+        await client.say("MAIL FROM:<lee@one.test>", "250")
+        await client.say("RCPT TO:<kim@example.test> NOTIFY=SUCCESS,FAILURE", "250")
+        await client.say("DATA", "354")
+        client.writer.write(signed(HELLO) + b".\r\n")
+        letter_id = (await client.reply()).split()[2]
+        await client.close()
+        assert len(await house.inbox(house.kim)) == 1
+        kinds = [e.kind.value for e in await house.store.office.trace(letter_id)]
+        assert "delivered" in kinds
+        assert ("notified" in kinds) is told
+
+    play(tmp_path, scene, checker=checker())
+
+
 def test_what_fails_is_refused_as_its_domain_asks(tmp_path: Path) -> None:
     async def scene(house: House) -> None:
         reply = await bring(house, HELLO, "550", address="192.0.2.99")

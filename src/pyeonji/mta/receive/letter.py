@@ -17,6 +17,7 @@ from pyeonji.base.limits import MAX_HEADER_OCTETS
 from pyeonji.mta.prepared import prepare_content
 from pyeonji.mta.receive import future
 from pyeonji.mta.receive.deciding import decide
+from pyeonji.mta.receive.forged import FORGED, with_failures_only
 from pyeonji.mta.receive.inspect import (
     Refusal,
     header_end,
@@ -300,6 +301,8 @@ async def _checked(
         prefix=checked.fields + new.prefix,
         facts={**new.facts, **checked.facts},
     )
+    if checked.checks.spf in FORGED:
+        new = with_failures_only(new)
     decided = await decide(door, transaction, new, header, checked.checks)
     checker = door.receiver.checker
     if checker is not None and checker.note is not None:
