@@ -115,6 +115,29 @@ def files_flags_and_deletes(
     }
 
 
+def searches_on_the_server(
+    server: Server, programs: Programs, reader: str, program: str, tls: str, *lines: str
+) -> None:
+    """Patterns with "=" are SEARCH: bodies and headers that were never fetched."""
+    korean, legacy, plain = tokens = [new_token() for _ in range(3)]
+    bodies = ("utf-8", "euc-kr", "plain")
+    put(server, reader, *map(letter, bodies, tokens))
+    inbox = url(server, "imap", tls, reader, "INBOX")
+    keys = (
+        "push '<tag-pattern>=b 편지<enter><tag-prefix><copy-message>=body<enter>"
+        f'<untag-pattern>~A<enter><tag-pattern>=h "Subject: {plain}"<enter>'
+        "<tag-prefix><copy-message>=subject<enter><quit>'"
+    )
+    configure(
+        server, programs, program, f"set {SPOOL[program]}='{inbox}'", *lines, keys
+    )
+    programs.run_in_terminal(program)
+    own = (b"Content-Length", b"Lines")
+    assert in_maildir(programs.home / "body", *own).keys() == {korean, legacy}
+    assert in_maildir(programs.home / "subject", *own).keys() == {plain}
+    assert all(not flags for _, flags in everything(server, reader).values())
+
+
 def deletes_by_pop3(
     server: Server, programs: Programs, reader: str, program: str, tls: str, *lines: str
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,7 @@ from tests.clients.letters import (
     new_token,
     put,
 )
+from tests.patience import wait_until
 from tests.running import PASSWORD
 
 if TYPE_CHECKING:
@@ -82,6 +85,26 @@ def test_kept_letters_come_once(
     programs.run("fetchmail", codes=(1,))
     assert in_maildir(programs.home / "came").keys() == {first, second}
     assert everything(server, reader).keys() == {first, second}
+
+
+def test_waits_for_news(server: Server, programs: Programs, reader: str) -> None:
+    """IDLE: one connection, and each letter comes as soon as it is there."""
+    configure(server, programs, "imap", "starttls", reader, "idle fetchall")
+    words = ("fetchmail", "--nodetach", "--daemon", "1", "--verbose")
+    came = programs.home / "came"
+    with ThreadPoolExecutor(1) as waiting:
+        told = waiting.submit(programs.run, *words, codes=(0, 2, 3), timeout_s=60)
+        tokens = []
+        for name in ("dots", "euc-kr", "large"):
+            tokens.append(new_token())
+            deliver(server, reader, letter(name, tokens[-1]))
+            wait_until(lambda: len(list(came.glob("new/*"))) == len(tokens))
+            wait_until(lambda: not everything(server, reader), every_s=0.1)
+        programs.run("fetchmail", "--quit")
+    said = told.result()
+    assert len(re.findall(r"IMAP> A\d+ (?:LOGIN|AUTHENTICATE)", said)) == 1
+    assert len(re.findall(r"IMAP> A\d+ IDLE", said)) >= len(tokens)
+    assert in_maildir(came).keys() == set(tokens)
 
 
 def test_a_mailbox_with_a_korean_name(

@@ -58,6 +58,12 @@ def test_file_flag_and_delete(
 
 
 @TLS
+def test_search(server: Server, programs: Programs, reader: str, tls: str) -> None:
+    """SEARCH BODY and HEADER, in Korean too."""
+    mutts.searches_on_the_server(server, programs, reader, "mutt", tls)
+
+
+@TLS
 def test_delete_by_pop3(
     server: Server, programs: Programs, reader: str, tls: str
 ) -> None:

@@ -42,6 +42,12 @@ def test_file_flag_and_delete(
 
 
 @TLS
+def test_search(server: Server, programs: Programs, reader: str, tls: str) -> None:
+    """SEARCH BODY and HEADER, in Korean too."""
+    mutts.searches_on_the_server(server, programs, reader, "neomutt", tls, *OWN)
+
+
+@TLS
 def test_delete_by_pop3(
     server: Server, programs: Programs, reader: str, tls: str
 ) -> None:
