@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ class Web:
         self.asked = 0
         self.status: dict[str, int] = {}  # by sender; "" is for all others
         self.server: asyncio.Server | None = None
+        self.answering: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def open(self) -> None:
@@ -39,9 +41,24 @@ class Web:
     async def close(self) -> None:
         assert self.server is not None
         self.server.close()
-        await asyncio.sleep(0.02)
+        while self.answering:
+            await asyncio.wait(self.answering, timeout=PATIENCE_S)
 
     async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.answering.add(task)
+        # who is closed while it asks goes without a word
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await self._answer_one(reader, writer)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        self.answering.discard(task)
+
+    async def _answer_one(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
@@ -52,8 +69,7 @@ class Web:
         if status == 204:
             self.told.append(event["from"])
         writer.write(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n".encode())
-        writer.write_eof()
-        writer.close()
+        await writer.drain()
 
     async def until(self, *told: str) -> None:
         await until(lambda: self.told == list(told), lambda: self.told)
@@ -129,6 +145,7 @@ def test_they_are_told_after_a_restart_in_order(tmp_path: Path) -> None:
         hooks = house.open()
         house.tell(hooks, "c@x.test")
         await house.web.until("a@x.test", "b@x.test", "c@x.test")
+        await until(lambda: hooks.waiting == 0)  # the last answer was read, too
         await hooks.close()
         assert await house.kept() == []
 
@@ -158,6 +175,7 @@ def test_what_is_taken_at_once_is_never_written(tmp_path: Path) -> None:
         hooks = house.open()
         house.tell(hooks, *(f"{number}@x.test" for number in range(50)))
         await house.web.until(*(f"{number}@x.test" for number in range(50)))
+        await until(lambda: hooks.waiting == 0)
         await hooks.close()
         assert await house.kept() == []
 
@@ -195,6 +213,7 @@ def test_old_news_are_not_read(tmp_path: Path) -> None:
         hooks = house.open()
         house.tell(hooks, "b@x.test")
         await house.web.until("b@x.test")
+        await until(lambda: hooks.waiting == 0)
         await hooks.close()
         assert await house.kept() == []
 

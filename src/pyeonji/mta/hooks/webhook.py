@@ -92,6 +92,11 @@ class Webhook:
         self._task: asyncio.Task[None] | None = None
         self._flusher: asyncio.Task[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Events that were not taken yet."""
+        return len(self._waiting)
+
     def begin(self) -> None:
         """Go on with what waited when the server stopped."""
         if self._task is None or self._task.done():
@@ -255,6 +260,11 @@ class Webhooks:
     def __bool__(self) -> bool:
         """Whether anybody is told."""
         return bool(self._hooks)
+
+    @property
+    def waiting(self) -> int:
+        """Events that some server has not taken yet."""
+        return sum(hook.waiting for hook in self._hooks)
 
     def taken(self, letter: NewLetter) -> None:
         """A letter was accepted, or is held."""
