@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _DOTTED: Final = re.compile(rb"\n\.")
-"""Found in a third of the time that `bytes.replace` takes to find nothing."""
+"""To find nothing, `bytes.replace` takes three times as long."""
 
 END: Final = b"\r\n.\r\n"
 
