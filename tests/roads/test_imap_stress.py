@@ -537,19 +537,21 @@ async def stress(server: Server, seconds: float, *, kills: bool) -> int:
     for box in BOXES[1:]:
         await first.ask(f"CREATE {box}")
     stop = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for client in clients:
+                group.create_task(client.run(stop))
+            if kills:
+                group.create_task(murder(server, stop))
+            await asyncio.sleep(seconds)
+            stop.set()
+        await asyncio.sleep(0.5)
         for client in clients:
-            group.create_task(client.run(stop))
-        if kills:
-            group.create_task(murder(server, stop))
-        await asyncio.sleep(seconds)
-        stop.set()
-    await asyncio.sleep(0.5)
-    for client in clients:
-        with suppress(Lost):
-            await client.judge()
-    for client in (*clients, first):
-        client.close()
+            with suppress(Lost):
+                await client.judge()
+    finally:
+        for client in (*clients, first):
+            client.close()
     await asyncio.sleep(0)
     return sum(client.done for client in clients)
 

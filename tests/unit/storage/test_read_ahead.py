@@ -77,15 +77,20 @@ def test_pages_of_rubbish_come_to_an_end(made: list[bytes], rows: list[int]) -> 
     """Children that are their own parents, keys in no order."""
 
     class Rubbish(ahead.Pages):
-        left = 50
-
         def inner(self, number: int) -> ahead.Inner:
-            self.left -= 1
-            if not made or self.left < 0:
-                return (), ()
-            return ahead.inner(made[number % len(made)])
+            return ahead.inner(made[number % len(made)]) if made else ((), ())
 
     ahead.leaves_of(Rubbish(), 1, rows)
+
+
+def test_pages_that_lead_back_to_themselves_come_to_an_end() -> None:
+    """One was read before a change and one after it: each is above the other."""
+
+    class Mixed(ahead.Pages):
+        def inner(self, number: int) -> ahead.Inner:
+            return [10], [7 - number, 7 - number]
+
+    assert ahead.leaves_of(Mixed(), 2, [1, 5, 20]) == []
 
 
 def test_the_system_is_asked_once(

@@ -39,6 +39,9 @@ MAX_INNER: Final = 1000
 MAX_DONE: Final = 5000
 """Reads that are remembered."""
 
+MAX_DEPTH: Final = 20
+"""Levels of a table's tree, as SQLite itself has it."""
+
 OF_OCTETS: Final = ("messages", "heads", "bodies")
 """Tables that whole messages are read from."""
 
@@ -149,10 +152,11 @@ def descriptor_of(connection: Database) -> int | None:
 def leaves_of(pages: Pages, root: int, rows: Sequence[int]) -> list[int]:
     """Pages that hold rows (ascending ids) of a table, ascending.
 
-    None where the table is a single page, or is not what it should be.
+    None where the table is a single page, or is not what it should be: pages are
+    read from the file at different moments, and may lead back to where one was.
     """
     level, wanted = [root], [rows]
-    while True:
+    for _ in range(MAX_DEPTH):
         below: list[int] = []
         wanted_below: list[Sequence[int]] = []
         for number, some in zip(level, wanted, strict=True):
@@ -169,6 +173,7 @@ def leaves_of(pages: Pages, root: int, rows: Sequence[int]) -> list[int]:
                 wanted_below.append(some[start:end])
                 start = end
         level, wanted = below, wanted_below
+    return []
 
 
 def inner(page: bytes) -> Inner:
