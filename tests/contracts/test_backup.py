@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 from dataclasses import replace
@@ -14,7 +15,7 @@ from tests.contracts.engines import letter, new_message
 from pyeonji.storage.credentials import make_credentials
 from pyeonji.storage.directory import Domain
 from pyeonji.storage.embedded import Store, open_store
-from pyeonji.storage.embedded.backup import back_up
+from pyeonji.storage.embedded.backup import Copied, _copy_file, back_up
 from pyeonji.storage.embedded.verify import verify
 from pyeonji.storage.errors import StorageUnavailable
 
@@ -122,6 +123,25 @@ def test_a_backup_of_busy_mailboxes_is_whole(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(main())
+
+
+def test_a_file_with_the_number_of_one_that_went(tmp_path: Path) -> None:
+    """It is another file, though both have two names; nor is the old copy needed."""
+    first, copied = tmp_path / "first", Copied()
+    first.write_bytes(b"one")
+    (tmp_path / "first too").hardlink_to(first)
+    _copy_file(first, tmp_path / "a", copied)
+    _copy_file(tmp_path / "first too", tmp_path / "b", copied)
+    assert (tmp_path / "a").samefile(tmp_path / "b")
+
+    first.write_bytes(b"two")
+    os.utime(first, ns=(1, 1))  # as a new file has a time of its own
+    _copy_file(first, tmp_path / "c", copied)
+    assert (tmp_path / "c").read_bytes() == b"two"
+
+    (tmp_path / "c").unlink()
+    _copy_file(tmp_path / "first too", tmp_path / "d", copied)
+    assert (tmp_path / "d").read_bytes() == b"two"
 
 
 def test_no_data_no_backup(tmp_path: Path) -> None:

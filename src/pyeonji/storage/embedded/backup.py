@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +39,7 @@ class Copied:
     databases: int = 0
     files: int = 0
     octets: int = 0
-    linked: dict[tuple[int, int], Path] = field(default_factory=dict, repr=False)
+    linked: dict[tuple[int, ...], Path] = field(default_factory=dict, repr=False)
 
 
 def back_up(data: Path, target: Path) -> Copied:
@@ -128,14 +128,16 @@ def _copy_database(source: Path, target: Path, copied: Copied) -> None:
 
 def _copy_file(source: Path, target: Path, copied: Copied) -> None:
     found = source.stat()
-    key = (found.st_dev, found.st_ino)
+    # a number of a file that went is given to the next one: time and size, too
+    key = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
     if target.exists() and _same(source, target):
         copied.linked.setdefault(key, target)
         return
     target.unlink(missing_ok=True)
     if found.st_nlink > 1 and key in copied.linked:
-        os.link(copied.linked[key], target)  # a large letter of several recipients
-        return
+        with suppress(FileNotFoundError):  # the copy of one that went is gone, too
+            os.link(copied.linked[key], target)  # a large letter of several recipients
+            return
     fresh = target.with_name(f"{target.name}.new")
     shutil.copy2(source, fresh, follow_symlinks=False)
     fresh.replace(target)
