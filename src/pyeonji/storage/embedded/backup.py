@@ -128,9 +128,10 @@ def _copy_database(source: Path, target: Path, copied: Copied) -> None:
 
 def _copy_file(source: Path, target: Path, copied: Copied) -> None:
     found = source.stat()
-    # a number of a file that went is given to the next one: time and size, too
+    # time and size, too: it may have been seen half written, and the number of a
+    # file that went is given to the next one
     key = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
-    if target.exists() and _same(source, target):
+    if target.exists() and _same(found, target):
         copied.linked.setdefault(key, target)
         return
     target.unlink(missing_ok=True)
@@ -147,9 +148,10 @@ def _copy_file(source: Path, target: Path, copied: Copied) -> None:
     copied.octets += found.st_size
 
 
-def _same(source: Path, target: Path) -> bool:
-    one, other = source.stat(), target.stat()
-    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+def _same(found: os.stat_result, target: Path) -> bool:
+    """Whether a file is the one that was copied to `target` before."""
+    other = target.stat()
+    return (found.st_size, found.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
 def _forget_gone(source: Path, target: Path) -> None:
