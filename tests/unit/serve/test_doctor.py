@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -22,20 +21,11 @@ from pyeonji.serve.certificates import make_self_signed
 from pyeonji.serve.cli import app
 from pyeonji.serve.commands import doctor as doctor_command
 from pyeonji.serve.configuration import parse
-from pyeonji.serve.doctor import gather
 from pyeonji.serve.doctor.checks import check_host
 from pyeonji.serve.doctor.clock import clock_kept
-from pyeonji.serve.doctor.facts import (
-    AddressAsked,
-    CertificateSeen,
-    ClockKept,
-    DiskSeen,
-    HostAsked,
-    QueueSeen,
-)
 from pyeonji.serve.doctor.findings import Severity, exit_code
 from pyeonji.serve.doctor.gather import Gatherer, NotFetched
-from pyeonji.serve.doctor.words import WORDS, told
+from pyeonji.serve.doctor.words import told
 from pyeonji.serve.doctor.zone_checks import check_domain
 from pyeonji.serve.publishing import domain_records, sts_policy
 from pyeonji.serve.settings import DoctorSettings
@@ -424,110 +414,6 @@ def test_what_is_too_slow_is_told(
     assert "helo.unknown" in told
 
 
-# -- checks of facts alone
-
-
-def codes(**facts: object) -> dict[str, Severity]:
-    asked = HostAsked(hostname="mail.example.test", now=NOW, **facts)  # type: ignore[arg-type]
-    return {each.code: each.severity for each in check_host(asked)}
-
-
-DAY = 86400.0
-GOOD = {"file": "c.pem", "names": ("mail.example.test",)}
-
-
-@pytest.mark.parametrize(
-    ("seen", "code"),
-    [
-        ({"not_after": NOW + 60 * DAY}, "certificate"),
-        ({"not_after": NOW + 13 * DAY}, "certificate.expires"),
-        ({"not_after": NOW - 2 * DAY}, "certificate.expired"),
-        ({"not_after": NOW + DAY, "not_before": NOW + 1}, "certificate.future"),
-        ({"not_after": NOW + 60 * DAY, "chain_error": "?"}, "certificate.chain"),
-        ({"not_after": NOW + 60 * DAY, "needed": ("a.test",)}, "certificate.names"),
-        ({"not_after": NOW + 60 * DAY, "key_readable": True}, "certificate.key"),
-        (
-            {"not_after": NOW + 60 * DAY, "shown_digest": "a", "file_digest": "b"},
-            "certificate.stale",
-        ),
-        ({"error": "gone"}, "certificate.unreadable"),
-    ],
-)
-def test_certificates(seen: dict[str, object], code: str) -> None:
-    found = codes(certificate=CertificateSeen(**{**GOOD, **seen}))  # type: ignore[arg-type]
-    assert code in found
-
-
-def test_a_wildcard_covers_one_label() -> None:
-    """RFC 6125 §6.4.3."""
-    seen = CertificateSeen(
-        file="c",
-        names=("*.example.test",),
-        needed=("mail.example.test", "a.b.example.test", "example.test"),
-        not_after=NOW + 60 * DAY,
-    )
-    asked = HostAsked(hostname="mail.example.test", now=NOW, certificate=seen)
-    [missing] = [x for x in check_host(asked) if x.code == "certificate.names"]
-    assert missing.values["names"] == "a.b.example.test, example.test"
-
-
-def test_disk_and_queue() -> None:
-    full = DiskSeen(
-        folder="d",
-        free_octets=1,
-        total_octets=100,
-        free_inodes=5,
-        total_inodes=100,
-        loose=("a", "b", "c", "d"),
-    )
-    found = codes(disk=full, queue=QueueSeen(letters=20_000, held=1, oldest_s=2 * DAY))
-    assert found["disk.out"] is Severity.PROBLEM
-    assert found["inodes.low"] is Severity.WARNING
-    assert found["data.loose"] is Severity.PROBLEM
-    assert {"queue.held", "queue.old", "queue.long"} <= found.keys()
-    free = DiskSeen(folder="d", free_octets=50, total_octets=100)
-    assert {"disk", "data", "queue"} <= codes(disk=free, queue=QueueSeen()).keys()
-
-
-def test_a_hook_that_hangs() -> None:
-    asked = HostAsked(hostname="mail.example.test", now=NOW, hanging={"a:B": 3})
-    [found] = [x for x in check_host(asked) if x.code == "hook.hangs"]
-    assert (found.severity, found.subject) == (Severity.WARNING, "a:B")
-    assert found.values["count"] == "3"
-    assert "hook.hangs" not in codes()
-
-
-def test_a_private_address_is_told() -> None:
-    from pyeonji.base.dns import DnsAnswer, DnsStatus
-
-    private = AddressAsked(
-        address="192.168.1.2",
-        reverse=DnsAnswer(status=DnsStatus.NO_NAME),
-        forward={},
-        listed={},
-    )
-    assert {"address.private", "reverse.missing"} <= codes(addresses=(private,)).keys()
-
-
-# -- words
-
-
-def test_every_code_has_words() -> None:
-    """The codes in the checks' source; each in both languages."""
-    folder = Path(gather.__file__).parent
-    used: set[str] = set()
-    for file in (folder / "checks.py", folder / "zone_checks.py"):
-        calls = r'(?:well|note|warning|problem)\(\s*f?"([a-z_.-]+)"'
-        used |= set(re.findall(calls, file.read_text()))
-    assert len(used) > 40
-    assert used <= WORDS.keys()
-    assert {"disk", "disk.low", "disk.out", "inodes.out", "spf.missing"} <= WORDS.keys()
-    for english, korean in WORDS.values():
-        assert english[0].isascii()
-        assert not korean[0].isascii()
-        assert bool(english[1]) == bool(korean[1])
-
-
 def test_the_command(
     tmp_path: Path, configuration: Configuration, dns: FakeDns
 ) -> None:
@@ -596,18 +482,3 @@ def test_why_a_door_is_closed(configuration: Configuration, dns: FakeDns) -> Non
     with socket.create_server(("127.0.0.1", port)):
         found = examined(configuration, right_web(configuration))
     assert ("door", configuration.listeners[0].name) in found
-
-
-@pytest.mark.parametrize(
-    ("kept", "error_s", "code"),
-    [
-        (True, 0.02, "clock.kept"),
-        (True, 40.0, "clock.alone"),
-        (False, 0.0, "clock.alone"),
-    ],
-)
-def test_a_clock_that_the_kernel_knows_of(
-    kept: bool, error_s: float, code: str
-) -> None:
-    found = codes(clock=ClockKept(kept=kept, error_s=error_s), clock_source="kernel")
-    assert code in found
